@@ -1,0 +1,3 @@
+//! The etcdkit binary.
+
+fn main() {}

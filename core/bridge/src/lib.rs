@@ -1,0 +1,1 @@
+//! What every language binding needs, with no language named.

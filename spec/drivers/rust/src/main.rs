@@ -1,0 +1,3 @@
+//! Speaks the driver protocol for the Rust SDK.
+
+fn main() {}

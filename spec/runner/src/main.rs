@@ -1,0 +1,3 @@
+//! Runs the behaviour spec.
+
+fn main() {}
