@@ -5,4 +5,17 @@
 //! which keep their records in `backend`. A read passes `api` -> `read` -> `mvcc`. Dependencies point
 //! down only.
 
+pub mod api;
+pub mod apply;
+pub mod backend;
 pub mod command;
+pub mod config;
+pub mod io;
+pub mod lease;
+pub mod mvcc;
+pub mod platform;
+pub mod propose;
+pub mod raft;
+pub mod read;
+pub mod server;
+pub mod wal;

@@ -1,0 +1,1 @@
+//! `etcdkit server`: etcd's flags, environment and log lines.

@@ -1,0 +1,1 @@
+//! The gRPC edge: one file per etcd service.

@@ -1,0 +1,47 @@
+//! The deterministic state machine: commands in log order become changes of the key space and of the
+//! leases, the same on every member.
+
+use bytes::Bytes;
+
+use crate::command::{Command, Outcome};
+
+/// One log entry as the state machine sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct RunEntry<'a> {
+    /// Term of the leader that proposed the entry.
+    pub term: u64,
+    /// Position in the log.
+    pub index: u64,
+    /// Absent for entries that only concern consensus.
+    pub command: Option<&'a Command>,
+}
+
+/// How far the log has been applied; the bytes mean something to `raft` alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Position of the last applied entry.
+    pub applied: Bytes,
+    /// Membership in effect at that position.
+    pub membership: Bytes,
+}
+
+/// The state machine can go no further: its storage failed. Nothing more is applied or acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot apply: {0}")]
+pub struct ApplyError(pub String);
+
+/// What consensus needs of the state machine. One caller at a time.
+pub trait StateMachine: Send {
+    /// Progress of the state held now; none when nothing has been applied yet.
+    fn progress(&self) -> Result<Option<Progress>, ApplyError>;
+
+    /// Applies a run of entries as one atomic batch that also carries `progress`, the position after
+    /// the run. Outcomes stand in the order of the entries. Not durable until flushed.
+    fn apply_run(&mut self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, ApplyError>;
+
+    /// Progress that survives a crash; the log must be kept beyond it.
+    fn durable_progress(&self) -> Option<Progress>;
+
+    /// Makes everything applied so far durable.
+    fn flush(&mut self) -> Result<(), ApplyError>;
+}

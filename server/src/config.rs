@@ -1,0 +1,1 @@
+//! The settings of a server, with etcd's names and defaults.

@@ -1,0 +1,3 @@
+//! The key space with its history.
+
+pub mod watch;

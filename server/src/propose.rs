@@ -1,0 +1,1 @@
+//! Admission of writes: from a request to an applied log entry.

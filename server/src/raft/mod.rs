@@ -1,0 +1,1 @@
+//! Consensus: the only place that names openraft.

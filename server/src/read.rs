@@ -1,0 +1,1 @@
+//! The gate that makes reads linearizable.
