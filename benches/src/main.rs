@@ -1,3 +1,63 @@
-//! Load generator.
+//! Side-by-side load generator: starts each server in turn on the same disk, puts the same load on it,
+//! and prints what it saw as figures and as ratios against the first server named.
 
-fn main() {}
+mod call;
+mod load;
+mod report;
+mod server;
+mod suite;
+mod watch;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::server::Kind;
+
+/// Measures etcd-compatible servers side by side.
+///
+/// Each round starts every server on a fresh data directory, one after the other, and runs the same
+/// load on it; the figures shown are medians over the rounds. Throughputs are per second, latencies
+/// in microseconds.
+#[derive(Parser)]
+#[command(name = "etcdkit-bench")]
+struct Arguments {
+    /// Servers to measure; ratios are against the first.
+    #[arg(long, value_delimiter = ',', default_value = "etcd,redb")]
+    servers: Vec<Kind>,
+    /// Rounds; an odd number gives a true median.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    rounds: u32,
+    /// Seconds each load runs.
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Only measurements whose name contains this text.
+    #[arg(long)]
+    filter: Option<String>,
+    /// The etcd binary to compare with.
+    #[arg(long, default_value = "target/oracle/etcd")]
+    etcd: PathBuf,
+    /// The etcdkit binary.
+    #[arg(long, default_value = "target/release/etcdkit")]
+    etcdkit: PathBuf,
+    /// Where data directories are made; must not be a memory file system.
+    #[arg(long, default_value = "target")]
+    disk: PathBuf,
+    /// Revisions to write before the restart that is timed.
+    #[arg(long, default_value_t = 500_000)]
+    restart_revisions: u64,
+    /// Also write the figures of every round to this file, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let results = runtime.block_on(suite::run(&arguments))?;
+    report::print(&arguments.servers, &results);
+    if let Some(path) = &arguments.json {
+        report::write_json(path, &results)?;
+    }
+    Ok(())
+}

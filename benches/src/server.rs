@@ -1,0 +1,164 @@
+//! Starts a server as an operator would, on loopback and a data directory of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use clap::ValueEnum;
+use etcdkit_proto::etcdserverpb::PutRequest;
+use prost::Message;
+
+use crate::call::Connection;
+
+/// A server that is given longer than this to start has failed.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// The real etcd.
+    Etcd,
+    /// etcdkit on redb.
+    Redb,
+    /// etcdkit on sled.
+    Sled,
+    /// etcdkit in memory; nothing is durable.
+    Memory,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Etcd => "etcd",
+            Kind::Redb => "redb",
+            Kind::Sled => "sled",
+            Kind::Memory => "memory",
+        }
+    }
+}
+
+/// A running server; ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    kind: Kind,
+    binary: PathBuf,
+    data: tempfile::TempDir,
+    client_port: u16,
+    peer_port: u16,
+    /// From spawning the process to its first acknowledged put.
+    pub(crate) first_put: Duration,
+}
+
+impl Server {
+    /// Starts a server on a fresh data directory and waits for its first put.
+    pub(crate) async fn start(kind: Kind, binary: &Path, disk: &Path) -> anyhow::Result<Self> {
+        let data = tempfile::Builder::new().prefix("bench-").tempdir_in(disk)?;
+        let (client_port, peer_port) = (free_port()?, free_port()?);
+        let (child, first_put) = spawn(kind, binary, data.path(), client_port, peer_port).await?;
+        let binary = binary.to_path_buf();
+        Ok(Self { child, kind, binary, data, client_port, peer_port, first_put })
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.client_port)
+    }
+
+    /// Ends the server without a warning, starts it again on its data and returns the time to the
+    /// first put.
+    pub(crate) async fn restart(&mut self) -> anyhow::Result<Duration> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let (child, first_put) =
+            spawn(self.kind, &self.binary, self.data.path(), self.client_port, self.peer_port).await?;
+        self.child = child;
+        Ok(first_put)
+    }
+
+    /// Resident memory now and at its peak, in MiB.
+    pub(crate) fn memory_mib(&self) -> anyhow::Result<(f64, f64)> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        Ok((status_mib(&status, "VmRSS:")?, status_mib(&status, "VmHWM:")?))
+    }
+
+    /// Bytes on disk, in MiB.
+    pub(crate) fn disk_mib(&self) -> anyhow::Result<f64> {
+        Ok(allocated_bytes(self.data.path())? as f64 / f64::from(1 << 20))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn spawn(
+    kind: Kind,
+    binary: &Path,
+    data: &Path,
+    client_port: u16,
+    peer_port: u16,
+) -> anyhow::Result<(Child, Duration)> {
+    let (client, peer) = (format!("http://127.0.0.1:{client_port}"), format!("http://127.0.0.1:{peer_port}"));
+    let mut command = Command::new(binary);
+    if kind != Kind::Etcd {
+        command.args(["server", "--storage-engine", kind.name()]);
+    }
+    command
+        .args(["--name", "bench", "--log-level", "error", "--quota-backend-bytes", "8589934592"])
+        .arg("--data-dir")
+        .arg(data.join("member.etcd"))
+        .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+        .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+        .args(["--initial-cluster", &format!("bench={peer}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(data.join("log"))?);
+    let start = Instant::now();
+    let mut child =
+        command.spawn().with_context(|| format!("cannot start {}: is it built?", binary.display()))?;
+    let request: Bytes =
+        PutRequest { key: Bytes::from_static(b"first"), ..Default::default() }.encode_to_vec().into();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            bail!("{} ended with {status}: {}", binary.display(), std::fs::read_to_string(data.join("log"))?);
+        }
+        if let Ok(mut connection) = Connection::open(&client).await
+            && connection.unary("/etcdserverpb.KV/Put", request.clone()).await.is_ok()
+        {
+            return Ok((child, start.elapsed()));
+        }
+        if start.elapsed() > START_TIMEOUT {
+            let _ = child.kill();
+            bail!("{} took no put within {START_TIMEOUT:?}", binary.display());
+        }
+        // The port is not open yet; a refused connection costs little, so ask often.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn status_mib(status: &str, field: &str) -> anyhow::Result<f64> {
+    let line = status.lines().find(|line| line.starts_with(field)).context("field missing in /proc status")?;
+    let kib: f64 = line[field.len()..].trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// What the files really take, so that preallocated but unwritten space does not count.
+fn allocated_bytes(directory: &Path) -> anyhow::Result<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { allocated_bytes(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
