@@ -1,3 +1,53 @@
-//! Checks of the tree.
+//! What people do daily with this repository; the Makefile calls it.
 
-fn main() {}
+mod check;
+mod demo;
+mod dist;
+mod python;
+mod step;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and shows etcdkit.
+#[derive(Parser)]
+#[command(name = "xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything CI runs.
+    Test {
+        /// Only the steps whose name contains this text.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Run the guided tour in every language and show what each saw.
+    Demo {
+        /// A running server to tour; without it each program starts its embedded one.
+        #[arg(long)]
+        endpoint: Option<String>,
+    },
+    /// Formatting, lints and rules of the tree.
+    Lint,
+    /// Make the packages users install, in `dist/`.
+    Dist,
+    /// Build the real etcd that tests and benchmarks compare with.
+    Oracle,
+    /// Check the rules of the tree.
+    Check,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Task::Test { only } => test::run(only.as_deref()),
+        Task::Demo { endpoint } => demo::run(endpoint.as_deref()),
+        Task::Lint => test::run_lint(),
+        Task::Dist => dist::run(),
+        Task::Oracle => test::run_oracle(),
+        Task::Check => check::run(),
+    }
+}

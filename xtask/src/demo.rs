@@ -1,0 +1,125 @@
+//! The guided tour: one program per language goes through the same steps and prints the same lines.
+
+use std::io::{BufRead as _, BufReader, IsTerminal as _};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use comfy_table::{Table, presets};
+
+use crate::python;
+use crate::step::{Steps, command, installed, root};
+
+/// A language of the tour.
+struct Language {
+    name: &'static str,
+    /// Starts the tour; the endpoint, if one is given, is its only argument.
+    program: &'static str,
+}
+
+const LANGUAGES: &[Language] = &[
+    Language { name: "Rust", program: "target/release/etcdkit-tour" },
+    Language { name: "Python", program: ".venv/bin/python examples/python/tour.py" },
+];
+
+/// What one program printed: (step, what it saw), or why it did not get there.
+struct Seen {
+    lines: Vec<(String, String)>,
+    error: Option<String>,
+}
+
+/// Builds what the tour needs, runs it in every language and compares what they saw.
+pub(crate) fn run(endpoint: Option<&str>) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    build(&mut steps);
+    steps.finish()?;
+    show(endpoint)
+}
+
+/// The steps that make the programs of the tour.
+pub(crate) fn build(steps: &mut Steps) {
+    steps.run(
+        "build the server, the command line and the Rust tour",
+        "cargo build --release --locked --bin etcdkit --bin etcdkit-tour",
+    );
+    if installed("python3") {
+        steps.step("build the Python package", python::install);
+    } else {
+        steps.skip("build the Python package", "python3 is not installed");
+    }
+}
+
+/// Runs the tour in every language that was built.
+pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
+    let mut seen = Vec::new();
+    for language in LANGUAGES {
+        if language.name == "Python" && !root().join(python::PYTHON).exists() {
+            continue;
+        }
+        heading(&format!("The tour in {}", language.name));
+        seen.push((language.name, tour(language, endpoint)?));
+    }
+    summary(&seen)
+}
+
+fn tour(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Seen> {
+    let mut program = command(language.program);
+    program.args(endpoint).env("ETCDKIT", root().join("target/release/etcdkit")).stdout(Stdio::piped());
+    let mut child = program.spawn().with_context(|| format!("cannot start {}", language.program))?;
+    let output = child.stdout.take().context("the output of the tour is piped")?;
+    let mut lines = Vec::new();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        let (step, saw) = line.split_once(": ").unwrap_or((&line, ""));
+        show_line(step, saw);
+        lines.push((step.to_owned(), saw.to_owned()));
+    }
+    let status = child.wait()?;
+    let error = (!status.success()).then(|| format!("the program ended with {status}"));
+    Ok(Seen { lines, error })
+}
+
+/// Prints the table of steps and fails where a program failed or saw something else than the first.
+fn summary(seen: &[(&str, Seen)]) -> anyhow::Result<()> {
+    heading("What each language saw");
+    let mut table = Table::new();
+    table.load_style(if std::io::stdout().is_terminal() {
+        presets::UTF8_FULL_CONDENSED
+    } else {
+        presets::ASCII_MARKDOWN
+    });
+    table.set_header(["step"].into_iter().chain(seen.iter().map(|(name, _)| *name)));
+    let (_, first) = seen.first().context("no language could be run")?;
+    let mut wrong = 0;
+    for (index, (step, saw)) in first.lines.iter().enumerate() {
+        let mut row = vec![step.clone()];
+        for (_, other) in seen {
+            let same = other.lines.get(index) == Some(&(step.clone(), saw.clone()));
+            wrong += usize::from(!same);
+            row.push(if same { "ok" } else { "differs" }.to_owned());
+        }
+        table.add_row(row);
+    }
+    println!("{table}");
+    for (name, seen) in seen {
+        if let Some(error) = &seen.error {
+            bail!("{name}: {error}");
+        }
+    }
+    if wrong > 0 {
+        bail!("{wrong} steps differ from what {} saw", seen[0].0);
+    }
+    println!("\n{} steps, the same in {} languages", first.lines.len(), seen.len());
+    Ok(())
+}
+
+fn heading(text: &str) {
+    if std::io::stdout().is_terminal() { println!("\n\x1b[1m{text}\x1b[0m") } else { println!("\n{text}") }
+}
+
+fn show_line(step: &str, saw: &str) {
+    if std::io::stdout().is_terminal() {
+        println!("  \x1b[32m{step:<22}\x1b[0m {saw}")
+    } else {
+        println!("  {step:<22} {saw}")
+    }
+}

@@ -1,0 +1,89 @@
+//! Everything CI runs, as steps.
+
+use crate::step::{Steps, command, installed};
+use crate::{check, demo, python};
+
+const SPEC: &str = "target/release/etcdkit-spec";
+const WINDOWS: &str = "x86_64-pc-windows-gnu";
+
+/// Runs every step, or those whose name contains `only`.
+pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
+    let mut steps = Steps::new(only);
+    lint(&mut steps);
+    windows(&mut steps);
+    steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
+    steps.run("build for release", "cargo build --release --locked --workspace --quiet");
+    oracle(&mut steps);
+    python_steps(&mut steps);
+    spec(&mut steps);
+    steps.step("demo: the tour in every language", || demo::show(None));
+    steps.finish()
+}
+
+/// Formatting, lints and the rules of the tree.
+pub(crate) fn run_lint() -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    lint(&mut steps);
+    steps.finish()
+}
+
+/// Builds the real etcd.
+pub(crate) fn run_oracle() -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    oracle(&mut steps);
+    steps.finish()
+}
+
+fn lint(steps: &mut Steps) {
+    steps.run("lint: format", "cargo fmt --all --check");
+    steps.run("lint: clippy", "cargo clippy --workspace --all-targets --locked --quiet -- -D warnings");
+    steps.step("lint: rules of the tree", check::run);
+}
+
+/// Checks that the product compiles for Windows, where rustup can add the target.
+fn windows(steps: &mut Steps) {
+    let name = "windows: type check";
+    let added = installed("rustup")
+        && command(&format!("rustup target add {WINDOWS}"))
+            .output()
+            .is_ok_and(|output| output.status.success());
+    if added {
+        steps.run(
+            name,
+            &format!("cargo check --locked --quiet --target {WINDOWS} -p etcdkit-cli -p etcdkit-bridge"),
+        );
+    } else {
+        steps.skip(name, &format!("rustup cannot add the target {WINDOWS}"));
+    }
+}
+
+fn oracle(steps: &mut Steps) {
+    if !installed("go") {
+        steps.skip("oracle: build the real etcd", "go is not installed");
+        return;
+    }
+    for program in ["etcd", "etcdctl", "etcdutl"] {
+        steps.run(
+            &format!("oracle: build the real {program}"),
+            &format!("go build -C spec/oracle -o ../../target/oracle/{program} ./{program}"),
+        );
+    }
+}
+
+fn python_steps(steps: &mut Steps) {
+    if !installed("python3") {
+        steps.skip("python", "python3 is not installed");
+        return;
+    }
+    steps.step("python: build and install the wheel", python::install);
+    steps.run("python: ruff", ".venv/bin/ruff check bindings/python spec/drivers/python examples/python");
+    steps.run("python: types", ".venv/bin/mypy --config-file bindings/python/pyproject.toml");
+    steps.run("python: tests", ".venv/bin/python -m pytest -q bindings/python/tests");
+}
+
+fn spec(steps: &mut Steps) {
+    steps.run("spec: every scenario, server and driver", &format!("{SPEC} scenarios"));
+    steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000"));
+    steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));
+    steps.run("spec: kill -9, sled", &format!("{SPEC} kill --engine sled --cycles 30"));
+}
