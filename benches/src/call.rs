@@ -64,10 +64,8 @@ impl Connection {
 
     pub(crate) async fn unary(&mut self, path: &'static str, request: Bytes) -> Result<Bytes, Status> {
         self.ready().await?;
-        let response = self
-            .grpc
-            .unary(tonic::Request::new(request), PathAndQuery::from_static(path), RawCodec)
-            .await?;
+        let response =
+            self.grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(path), RawCodec).await?;
         Ok(response.into_inner())
     }
 

@@ -45,8 +45,9 @@ impl Operation {
             Operation::RangeLinearizable => range(n, false).encode_to_vec().into(),
             Operation::RangeSerializable => range(n, true).encode_to_vec().into(),
             Operation::TxnOfTenPuts => {
-                let success =
-                    (0..10).map(|i| RequestOp { request: Some(Request::RequestPut(put(n * 10 + i))) }).collect();
+                let success = (0..10)
+                    .map(|i| RequestOp { request: Some(Request::RequestPut(put(n * 10 + i))) })
+                    .collect();
                 TxnRequest { success, ..Default::default() }.encode_to_vec().into()
             }
             Operation::LeaseGrant => LeaseGrantRequest { ttl: 3600, id: 0 }.encode_to_vec().into(),

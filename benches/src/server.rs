@@ -146,7 +146,8 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 fn status_mib(status: &str, field: &str) -> anyhow::Result<f64> {
-    let line = status.lines().find(|line| line.starts_with(field)).context("field missing in /proc status")?;
+    let line =
+        status.lines().find(|line| line.starts_with(field)).context("field missing in /proc status")?;
     let kib: f64 = line[field.len()..].trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib / 1024.0)
 }

@@ -49,7 +49,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Results> {
     for round in 1..=arguments.rounds {
         for &kind in &arguments.servers {
             let binary = if kind == Kind::Etcd { &arguments.etcd } else { &arguments.etcdkit };
-            let mut bench = Bench { kind, binary, arguments, results: &mut results, progress: &progress, round };
+            let mut bench =
+                Bench { kind, binary, arguments, results: &mut results, progress: &progress, round };
             bench.everything().await?;
             progress.inc(1);
         }

@@ -77,14 +77,14 @@ async fn open_stream(
         range_end: Bytes::from_static(b"/watched0"),
         ..Default::default()
     };
-    let request =
-        Bytes::from(WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) }.encode_to_vec());
+    let request = Bytes::from(
+        WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) }.encode_to_vec(),
+    );
     let (requests, queue) = tokio::sync::mpsc::channel(watchers);
     for _ in 0..watchers {
         requests.send(request.clone()).await?;
     }
-    let mut answers =
-        connection.streaming(WATCH, tokio_stream::wrappers::ReceiverStream::new(queue)).await?;
+    let mut answers = connection.streaming(WATCH, tokio_stream::wrappers::ReceiverStream::new(queue)).await?;
     for _ in 0..watchers {
         answers.message().await?.context("the server closed the stream while watchers were created")?;
     }
@@ -104,7 +104,7 @@ async fn open_stream(
 }
 
 /// Counts the events of an encoded `WatchResponse` without decoding them.
-fn count_events(mut response: Bytes) -> anyhow::Result<u64> {
+pub(crate) fn count_events(mut response: Bytes) -> anyhow::Result<u64> {
     const EVENTS: u32 = 11;
     let mut events = 0;
     while response.has_remaining() {
