@@ -1,0 +1,112 @@
+//! What the backend needs of a storage engine, and the engines.
+
+mod memory;
+mod redb;
+mod sled;
+
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::layer::Layer;
+use super::read::RowVisitor;
+use super::{BackendOptions, EngineKind, Size, Table};
+use crate::io::Io;
+
+/// Whatever an engine has to say.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EngineError(Box<dyn std::error::Error + Send + Sync>);
+
+impl EngineError {
+    fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        EngineError(source.into())
+    }
+}
+
+/// An engine. Only one thread changes it at a time; views are read by many meanwhile.
+pub(super) trait Engine: Send + Sync {
+    /// Brings a layer in: all of it or, after a crash, nothing. Durable when it returns. After an error
+    /// nothing is brought in any more.
+    fn apply(&self, layer: &Layer) -> Result<(), EngineError>;
+
+    /// The records as they are now.
+    fn view(&self) -> Result<Arc<dyn View>, EngineError>;
+
+    /// The mark of the newest layer brought in that had one.
+    fn mark(&self) -> Result<Option<Bytes>, EngineError>;
+
+    fn size(&self) -> Result<Size, EngineError>;
+
+    /// Gives free space back. Called while no view is held and nothing is brought in.
+    fn compact(&self) -> Result<(), EngineError>;
+}
+
+/// Reading an engine.
+pub(super) trait View: Send + Sync {
+    /// Whether the view stands still while layers are brought in.
+    fn is_snapshot(&self) -> bool;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, EngineError>;
+
+    /// Shows rows in ascending order. The bounds are not empty.
+    fn scan(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        visitor: &mut RowVisitor<'_>,
+    ) -> Result<(), EngineError>;
+}
+
+/// Opens an engine in its directory, which is there and holds nothing of others.
+pub(super) fn open(
+    io: &Arc<dyn Io>,
+    dir: &Path,
+    kind: EngineKind,
+    options: &BackendOptions,
+) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(match kind {
+        EngineKind::Redb => Box::new(redb::RedbEngine::open(io.as_ref(), dir, options)?),
+        EngineKind::Sled => Box::new(sled::SledEngine::open(dir, options)?),
+        EngineKind::Memory => Box::new(memory::MemoryEngine::default()),
+    })
+}
+
+/// What an engine keeps in its directory: the path whose presence shows that there is data, and the
+/// directories in which it keeps files.
+pub(super) fn traces(dir: &Path, kind: EngineKind) -> (PathBuf, Vec<PathBuf>) {
+    match kind {
+        EngineKind::Redb => (dir.join(redb::FILE), vec![]),
+        EngineKind::Sled => {
+            let own = dir.join(sled::DIR);
+            (own.join("db"), vec![own.join("blobs"), own])
+        }
+        EngineKind::Memory => (PathBuf::new(), vec![]),
+    }
+}
+
+/// Stands in for a view while the engine is compacted; nobody reads it.
+pub(super) struct NoView;
+
+impl View for NoView {
+    fn is_snapshot(&self) -> bool {
+        true
+    }
+
+    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        Err(EngineError::new("read while the engine is compacted"))
+    }
+
+    fn scan(
+        &self,
+        _: Table,
+        _: Bound<&[u8]>,
+        _: Bound<&[u8]>,
+        _: &mut RowVisitor<'_>,
+    ) -> Result<(), EngineError> {
+        Err(EngineError::new("read while the engine is compacted"))
+    }
+}

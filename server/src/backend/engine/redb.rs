@@ -1,0 +1,222 @@
+//! redb: a copy-on-write B-tree in one file, on our [`Io`].
+//!
+//! Each layer is one transaction in two phases (`set_quick_repair`): after a kill the file opens at once,
+//! at the last commit, instead of being walked to rebuild its allocator. Readers share one read
+//! transaction, replaced after each layer, so pages freed by a layer are reused one layer later.
+
+use std::io::Result as IoResult;
+use std::ops::{Bound, ControlFlow};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use redb::{
+    Builder, Database, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
+};
+
+use super::{Engine, EngineError, View};
+use crate::backend::layer::Layer;
+use crate::backend::read::RowVisitor;
+use crate::backend::{BackendOptions, Size, Table};
+use crate::io::{Io, IoFile, OpenMode};
+
+/// The file in the backend's directory.
+pub(super) const FILE: &str = "data.redb";
+
+type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Of the backend itself, no table of the layers above.
+const INTERNAL: Definition = TableDefinition::new("backend");
+const MARK: &[u8] = b"mark";
+/// Bytes of all keys and values, 8 bytes big-endian.
+const RECORD_BYTES: &[u8] = b"record_bytes";
+
+fn definition(table: Table) -> Definition {
+    TableDefinition::new(match table {
+        Table::Key => "key",
+        Table::Meta => "meta",
+        Table::Lease => "lease",
+        Table::Member => "member",
+        Table::Alarm => "alarm",
+        Table::Auth => "auth",
+    })
+}
+
+impl<E: Into<redb::Error>> From<E> for EngineError {
+    fn from(error: E) -> Self {
+        EngineError::new(error.into())
+    }
+}
+
+pub(super) struct RedbEngine {
+    /// Changed, in redb's sense, by compaction alone.
+    database: RwLock<Database>,
+    file: Arc<dyn IoFile>,
+}
+
+impl RedbEngine {
+    pub(super) fn open(io: &dyn Io, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
+        let path = dir.join(FILE);
+        let file = io.open(&path, OpenMode::Any).map_err(EngineError::new)?;
+        io.sync_dir(dir).map_err(EngineError::new)?;
+        let database = Builder::new()
+            .set_cache_size(options.cache_bytes)
+            .create_with_backend(RedbFile { file: file.clone() })?;
+        let engine = RedbEngine { database: RwLock::new(database), file };
+        engine.create_tables()?;
+        Ok(engine)
+    }
+
+    /// So that views find every table.
+    fn create_tables(&self) -> Result<(), EngineError> {
+        if self.database.read().begin_read()?.open_table(INTERNAL).is_ok() {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        for table in Table::ALL {
+            transaction.open_table(definition(table))?;
+        }
+        transaction.open_table(INTERNAL)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn begin(&self) -> Result<WriteTransaction, EngineError> {
+        let mut transaction = self.database.read().begin_write()?;
+        transaction.set_quick_repair(true);
+        Ok(transaction)
+    }
+
+    fn internal(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        let table = self.database.read().begin_read()?.open_table(INTERNAL)?;
+        Ok(table.get(key)?.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    fn record_bytes(&self) -> Result<u64, EngineError> {
+        let value = self.internal(RECORD_BYTES)?;
+        Ok(value.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes))
+    }
+}
+
+impl Engine for RedbEngine {
+    fn apply(&self, layer: &Layer) -> Result<(), EngineError> {
+        let mut record_bytes = self.record_bytes()?;
+        let transaction = self.begin()?;
+        for table in Table::ALL {
+            let (added, removed) = change(&transaction, layer, table)?;
+            record_bytes = (record_bytes + added).saturating_sub(removed);
+        }
+        let mut internal = transaction.open_table(INTERNAL)?;
+        internal.insert(RECORD_BYTES, record_bytes.to_be_bytes().as_slice())?;
+        if let Some(mark) = &layer.mark {
+            internal.insert(MARK, mark.as_ref())?;
+        }
+        drop(internal);
+        Ok(transaction.commit()?)
+    }
+
+    fn view(&self) -> Result<Arc<dyn View>, EngineError> {
+        let transaction = self.database.read().begin_read()?;
+        let mut tables = Vec::with_capacity(Table::ALL.len());
+        for table in Table::ALL {
+            tables.push(transaction.open_table(definition(table))?);
+        }
+        Ok(Arc::new(RedbView { tables }))
+    }
+
+    fn mark(&self) -> Result<Option<Bytes>, EngineError> {
+        self.internal(MARK)
+    }
+
+    fn size(&self) -> Result<Size, EngineError> {
+        let total_bytes = self.file.len().map_err(EngineError::new)?;
+        Ok(Size { total_bytes, in_use_bytes: self.record_bytes()? })
+    }
+
+    fn compact(&self) -> Result<(), EngineError> {
+        self.database.write().compact()?;
+        Ok(())
+    }
+}
+
+/// Brings the layer's changes of one table in; the bytes of records added and removed.
+fn change(transaction: &WriteTransaction, layer: &Layer, table: Table) -> Result<(u64, u64), EngineError> {
+    let entries = layer.table(table);
+    if entries.is_empty() {
+        return Ok((0, 0));
+    }
+    let mut records = transaction.open_table(definition(table))?;
+    let (mut added, mut removed) = (0, 0);
+    for (key, entry) in entries {
+        let old = match entry {
+            Some(value) => {
+                added += key.len() + value.len();
+                records.insert(key.as_ref(), value.as_ref())?
+            }
+            None => records.remove(key.as_ref())?,
+        };
+        removed += old.map_or(0, |old| key.len() + old.value().len());
+    }
+    Ok((added as u64, removed as u64))
+}
+
+struct RedbView {
+    /// At the position of the table's discriminant.
+    tables: Vec<Records>,
+}
+
+impl View for RedbView {
+    fn is_snapshot(&self) -> bool {
+        true
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        let value = self.tables[table as usize].get(key)?;
+        Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        visitor: &mut RowVisitor<'_>,
+    ) -> Result<(), EngineError> {
+        for row in self.tables[table as usize].range::<&[u8]>((from, to))? {
+            let (key, value) = row?;
+            if visitor(key.value(), value.value()) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file of ours as redb wants it. Locking is left to the directory's lock.
+#[derive(Debug)]
+struct RedbFile {
+    file: Arc<dyn IoFile>,
+}
+
+impl StorageBackend for RedbFile {
+    fn len(&self) -> IoResult<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> IoResult<()> {
+        self.file.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, len: u64) -> IoResult<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> IoResult<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> IoResult<()> {
+        self.file.write_all_at(data, offset)
+    }
+}

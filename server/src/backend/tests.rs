@@ -1,0 +1,6 @@
+#![allow(clippy::unwrap_used)]
+
+//! One suite for all engines, and what is particular to one.
+
+mod faults;
+mod suite;
