@@ -3,6 +3,7 @@
 
 mod call;
 mod load;
+mod memory;
 mod report;
 mod server;
 mod suite;
@@ -49,11 +50,18 @@ struct Arguments {
     /// Also write the figures of every round to this file, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Instead of the figures, show what memory does under loads without a natural end: a watcher that
+    /// stops reading while this many events happen, a range of 200 MiB, 100,000 leases.
+    #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
+    memory: Option<u64>,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(events) = arguments.memory {
+        return runtime.block_on(memory::run(&arguments, events));
+    }
     let results = runtime.block_on(suite::run(&arguments))?;
     report::print(&arguments.servers, &results);
     if let Some(path) = &arguments.json {

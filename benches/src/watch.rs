@@ -104,7 +104,7 @@ async fn open_stream(
 }
 
 /// Counts the events of an encoded `WatchResponse` without decoding them.
-fn count_events(mut response: Bytes) -> anyhow::Result<u64> {
+pub(crate) fn count_events(mut response: Bytes) -> anyhow::Result<u64> {
     const EVENTS: u32 = 11;
     let mut events = 0;
     while response.has_remaining() {
