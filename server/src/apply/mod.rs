@@ -1,7 +1,19 @@
 //! The deterministic state machine: commands in log order become changes of the key space and of the
 //! leases, the same on every member.
 
+mod applier;
+mod compact;
+mod kv;
+mod lease;
+pub mod txn;
+
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
+
+pub use applier::Applier;
+pub use lease::Lessor;
 
 use crate::command::{Command, Outcome};
 

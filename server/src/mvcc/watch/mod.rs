@@ -1,1 +1,5 @@
 //! Delivery of events to watchers.
+
+mod hub;
+
+pub use hub::Hub;

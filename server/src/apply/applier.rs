@@ -1,0 +1,119 @@
+//! The state machine itself: runs of commands in, outcomes and published changes out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{ApplyError, Progress, RunEntry, StateMachine, compact, kv, lease, txn};
+use crate::backend::{Backend, Table};
+use crate::command::{Applied, Operation, Outcome};
+use super::lease::Lessor;
+use crate::mvcc::watch::Hub;
+use crate::mvcc::{MvccError, Store, StoreWriter};
+
+/// Where the progress of the log is kept.
+const PROGRESS: &[u8] = b"applied_progress";
+
+/// How progress is stored.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct StoredProgress {
+    #[prost(bytes = "bytes", tag = "1")]
+    applied: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    membership: Bytes,
+}
+
+/// A run at work: what the commands of it change.
+pub(super) struct Run<'r, 's> {
+    pub(super) writer: StoreWriter<'s>,
+    pub(super) lessor: &'r Lessor,
+}
+
+/// Applies the log to the key space and the leases, and tells the watchers.
+pub struct Applier {
+    backend: Backend,
+    store: Store,
+    lessor: Arc<Lessor>,
+    hub: Hub,
+    /// Why nothing is applied any more. A run that failed half-way is in memory and not in storage, so
+    /// no later run may build on it.
+    failed: Option<ApplyError>,
+}
+
+impl Applier {
+    /// Puts the parts together; they must share the one backend.
+    pub fn new(backend: Backend, store: Store, lessor: Arc<Lessor>, hub: Hub) -> Self {
+        Applier { backend, store, lessor, hub, failed: None }
+    }
+
+    fn apply_all(&self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, MvccError> {
+        let mut outcomes = Vec::with_capacity(run.len());
+        let mut at_work = Run { writer: StoreWriter::new(&self.store), lessor: &self.lessor };
+        for entry in run {
+            outcomes.push(at_work.apply(entry)?);
+        }
+        let mut writer = at_work.writer;
+        let stored = StoredProgress { applied: progress.applied.clone(), membership: progress.membership.clone() };
+        let stored = Bytes::from(stored.encode_to_vec());
+        writer.backend().put(Table::Meta, PROGRESS, stored.clone());
+        self.hub.publish(writer.commit(stored)?);
+        Ok(outcomes)
+    }
+}
+
+impl Run<'_, '_> {
+    /// Applies one entry. The outer error is of the storage, the inner one the answer to the client.
+    fn apply(&mut self, entry: &RunEntry<'_>) -> Result<Outcome, MvccError> {
+        let Some(operation) = entry.command.and_then(|command| command.operation.as_ref()) else {
+            return Ok(Ok(Applied::Nothing));
+        };
+        let applied = match operation {
+            Operation::Put(request) => kv::put(self, request).map(Applied::Put),
+            Operation::DeleteRange(request) => kv::delete_range(self, request).map(Applied::DeleteRange),
+            Operation::Txn(request) => txn::txn(self, request).map(Applied::Txn),
+            Operation::Compact(request) => compact::compact(self, request).map(Applied::Compact),
+            Operation::LeaseGrant(grant) => lease::grant(self, *grant).map(Applied::LeaseGrant),
+            Operation::LeaseRevoke(revoke) => lease::revoke(self, *revoke, entry.term),
+        };
+        self.writer.finish_command();
+        match applied {
+            Ok(applied) => Ok(Ok(applied)),
+            Err(MvccError::Api(error)) => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl StateMachine for Applier {
+    fn progress(&self) -> Result<Option<Progress>, ApplyError> {
+        let stored = self.backend.get(Table::Meta, PROGRESS).map_err(|error| ApplyError(error.to_string()))?;
+        stored.map(read_progress).transpose()
+    }
+
+    fn apply_run(&mut self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, ApplyError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.apply_all(run, progress).map_err(|error| {
+            let error = ApplyError(error.to_string());
+            self.failed = Some(error.clone());
+            error
+        })
+    }
+
+    fn durable_progress(&self) -> Option<Progress> {
+        read_progress(self.backend.durable_mark()?).ok()
+    }
+
+    fn flush(&mut self) -> Result<(), ApplyError> {
+        self.backend.flush().map_err(|error| ApplyError(error.to_string()))
+    }
+}
+
+fn read_progress(stored: Bytes) -> Result<Progress, ApplyError> {
+    let stored = StoredProgress::decode(stored).map_err(|error| {
+        ApplyError(format!("the stored progress of the log is damaged ({error}); restore the data directory"))
+    })?;
+    Ok(Progress { applied: stored.applied, membership: stored.membership })
+}

@@ -1,0 +1,119 @@
+//! Compaction: taking away the records that no readable revision needs.
+//!
+//! The command only moves the compact revision, which every member does at the same place of the log.
+//! The records go afterwards, in steps small enough not to be felt, driven by a task outside. A crash in
+//! between costs nothing: the two marks in the backend tell that the walk has to be done again.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::key_index::CompactLimits;
+use super::revision::{NEVER_COMPACTED, RecordKey, Revision};
+use super::{MvccError, Store};
+use crate::backend::Table;
+
+/// Where the compact revision that has been decided is kept.
+pub(super) const SCHEDULED_COMPACT: &[u8] = b"scheduled_compact_revision";
+/// Where the compact revision that has been carried out is kept.
+pub(super) const FINISHED_COMPACT: &[u8] = b"finished_compact_revision";
+
+/// Records removed in one step, as etcd's `--experimental-compaction-batch-limit` defaults to.
+const RECORDS_PER_STEP: usize = 1000;
+
+/// Keys looked at in one step: bounds the time writers wait for the index, tens of nanoseconds each.
+const KEYS_PER_STEP: usize = 10_000;
+
+/// A walk through the index.
+#[derive(Debug, Default)]
+pub(super) struct Compaction {
+    walk: Option<Walk>,
+}
+
+#[derive(Debug)]
+struct Walk {
+    target: i64,
+    cursor: Option<Bytes>,
+    /// All keys have been visited.
+    walked: bool,
+    /// Dropped from the index, still in the backend. A key goes oldest record first, so that a crash
+    /// leaves a history which reads back as one.
+    dropped: VecDeque<(Revision, bool)>,
+}
+
+impl Walk {
+    fn to(target: i64) -> Self {
+        Walk { target, cursor: None, walked: false, dropped: VecDeque::new() }
+    }
+}
+
+impl Store {
+    /// Does one step of compaction; true when there is more to do. Blocks for the time of one small
+    /// backend batch. The caller pauses between steps.
+    pub fn compact_step(&self) -> Result<bool, MvccError> {
+        let shared = &self.shared;
+        let mut compaction = shared.compaction.lock();
+        let scheduled = self.marks().compacted;
+        if compaction.walk.is_none() {
+            if scheduled <= *shared.finished.borrow() {
+                return Ok(false);
+            }
+            compaction.walk = Some(Walk::to(scheduled));
+        }
+        let Some(walk) = &mut compaction.walk else { return Ok(false) };
+        if walk.dropped.is_empty() && !walk.walked {
+            self.walk_on(walk);
+        }
+        let finished = self.remove_some(walk)?;
+        if finished {
+            let target = walk.target;
+            compaction.walk = None;
+            shared.finished.send_replace(target);
+        }
+        Ok(!finished || scheduled > *shared.finished.borrow())
+    }
+
+    fn walk_on(&self, walk: &mut Walk) {
+        let limits = CompactLimits { keys: KEYS_PER_STEP, records: RECORDS_PER_STEP };
+        let mut dropped = Vec::new();
+        walk.cursor = self.shared.index.write().compact(walk.target, walk.cursor.take(), limits, &mut dropped);
+        walk.walked = walk.cursor.is_none();
+        walk.dropped.extend(dropped);
+    }
+
+    /// Removes the next records from the backend; true when the walk is over.
+    fn remove_some(&self, walk: &mut Walk) -> Result<bool, MvccError> {
+        let count = walk.dropped.len().min(RECORDS_PER_STEP);
+        let finished = walk.walked && count == walk.dropped.len();
+        if count == 0 && !finished {
+            return Ok(false);
+        }
+        let mut writer = self.shared.backend.write();
+        for (revision, tombstone) in walk.dropped.iter().take(count) {
+            writer.delete(Table::Key, RecordKey::new(*revision, *tombstone));
+        }
+        if finished {
+            writer.put(Table::Meta, FINISHED_COMPACT, walk.target.to_be_bytes().to_vec());
+        }
+        writer.commit()?;
+        walk.dropped.drain(..count);
+        Ok(finished)
+    }
+
+    /// Waits until there is something to compact. For the one task that drives [`Self::compact_step`].
+    pub async fn compaction_due(&self) {
+        self.shared.compaction_due.notified().await;
+    }
+
+    /// Waits until the records that a compaction at `revision` drops are gone.
+    pub async fn compaction_finished(&self, revision: i64) {
+        let mut finished = self.shared.finished.subscribe();
+        // The sender lives as long as the store, so waiting cannot fail.
+        let _ = finished.wait_for(|done| *done >= revision).await;
+    }
+
+    /// The last compaction whose records are gone; -1 before the first.
+    pub fn finished_compaction(&self) -> i64 {
+        (*self.shared.finished.borrow()).max(NEVER_COMPACTED)
+    }
+}
