@@ -56,4 +56,11 @@ pub trait StateMachine: Send {
 
     /// Makes everything applied so far durable.
     fn flush(&mut self) -> Result<(), ApplyError>;
+
+    /// Takes over the state of another member, as of `progress`. Snapshots are not streamed between
+    /// members yet, so there is nothing to take over from.
+    fn install(&mut self, progress: &Progress) -> Result<(), ApplyError> {
+        let _ = progress;
+        Err(ApplyError("this release cannot install a snapshot of another member".into()))
+    }
 }

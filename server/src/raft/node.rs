@@ -1,0 +1,341 @@
+//! One member of a cluster, as the rest of the server sees it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
+use openraft::{BasicNode, Config, Raft, ReadPolicy, SnapshotPolicy};
+use tokio::sync::watch;
+
+use super::TypeConfig;
+use super::encoding::Logged;
+use super::log_store::LogStore;
+use super::network::Network;
+use super::proposal::Proposal;
+use super::state_machine::Applying;
+use crate::apply::{ApplyError, StateMachine};
+use crate::command::{Command, Outcome};
+use crate::io::Io;
+use crate::wal::{Wal, WalError, WalOptions};
+
+/// Entries kept behind a snapshot for members that lag; as in etcd.
+const CATCH_UP_ENTRIES: u64 = 5_000;
+
+/// Entries purged at once. Each purge is a record and perhaps a file to delete, so not one at a time.
+const PURGE_ENTRIES_MIN: u64 = 1_000;
+
+/// A single node elects itself and replays its log; should that take longer than this, something is
+/// wrong that waiting does not mend.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How to run a member.
+#[derive(Clone, Debug)]
+pub struct RaftOptions {
+    /// Id of this member; never zero, never reused.
+    pub node_id: u64,
+    /// Where other members reach this one; kept in the membership.
+    pub address: String,
+    /// The file system.
+    pub io: Arc<dyn Io>,
+    /// Directory of the write-ahead log; created when absent.
+    pub wal_dir: PathBuf,
+    /// Time between two heartbeats.
+    pub heartbeat_interval: Duration,
+    /// Time without a heartbeat after which a follower stands for election; at least twice the heartbeat
+    /// interval.
+    pub election_timeout: Duration,
+    /// Entries after which the log is purged up to what the backend holds durably.
+    pub snapshot_count: u64,
+}
+
+impl RaftOptions {
+    /// etcd's defaults: a heartbeat each 100 ms, an election after 1 s, a snapshot each 10,000 entries.
+    pub fn new(node_id: u64, io: Arc<dyn Io>, wal_dir: impl Into<PathBuf>) -> RaftOptions {
+        RaftOptions {
+            node_id,
+            address: String::new(),
+            io,
+            wal_dir: wal_dir.into(),
+            heartbeat_interval: Duration::from_millis(100),
+            election_timeout: Duration::from_millis(1000),
+            snapshot_count: 10_000,
+        }
+    }
+}
+
+/// Why a member does not start.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// The state cannot be read.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The timing does not fit together.
+    #[error("the raft settings do not fit together: {0}")]
+    Settings(String),
+    /// Consensus stopped at once.
+    #[error("consensus did not start: {0}")]
+    Consensus(String),
+}
+
+/// Why a command was not applied, or why nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// This member does not lead; the command is not in the log.
+    #[error("this member is not the leader")]
+    NotLeader {
+        /// Who leads, when known.
+        leader: Option<u64>,
+    },
+    /// Another leader took over: the command may still be applied.
+    #[error("the leader changed; the command may or may not be applied")]
+    LeaderChanged {
+        /// Who leads, when known.
+        leader: Option<u64>,
+    },
+    /// The member is stopping or stopped: the command may be applied at the next start.
+    #[error("the server is stopped")]
+    Stopped,
+    /// The disk failed: the command may be applied at the next start. No more writes are taken.
+    #[error("the server stopped taking writes: {0}")]
+    Storage(String),
+}
+
+/// Why a read cannot be made linearizable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// This member does not lead.
+    #[error("this member is not the leader")]
+    NotLeader {
+        /// Who leads, when known.
+        leader: Option<u64>,
+    },
+    /// Too few members answer.
+    #[error("a majority of the members does not answer")]
+    NoQuorum,
+    /// The member is stopping or stopped.
+    #[error("the server is stopped")]
+    Stopped,
+    /// The disk failed.
+    #[error("the server stopped: {0}")]
+    Storage(String),
+}
+
+/// Who leads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// Term of the vote of this member.
+    pub term: u64,
+    /// Who leads in it, when known.
+    pub leader: Option<u64>,
+    /// Whether that is this member.
+    pub is_leader: bool,
+}
+
+/// Where a member stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RaftStatus {
+    /// Who leads.
+    pub leadership: Leadership,
+    /// Index of the last entry in the log.
+    pub last_log_index: u64,
+    /// Index of the last entry known to be committed.
+    pub committed_index: u64,
+    /// Index of the last entry applied.
+    pub applied_index: u64,
+    /// Voters in effect.
+    pub voters: usize,
+}
+
+/// A running member. Clones share it; usable from any thread within a tokio runtime.
+#[derive(Clone)]
+pub struct RaftNode {
+    raft: Raft<TypeConfig, Applying>,
+    wal: Arc<Wal<Logged>>,
+    leadership: watch::Receiver<Leadership>,
+}
+
+impl std::fmt::Debug for RaftNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RaftNode").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl RaftNode {
+    /// Opens the log, brings the state machine up to it and starts. A member without a log becomes a
+    /// cluster of one. Returns when every write acknowledged before is visible in the state.
+    pub async fn start(options: RaftOptions, machine: Box<dyn StateMachine>) -> Result<RaftNode, StartError> {
+        let config = config(&options)?;
+        let wal_options = WalOptions::new(options.io.clone(), &options.wal_dir);
+        let wal = tokio::task::spawn_blocking(move || Wal::open(wal_options))
+            .await
+            .map_err(|error| StartError::Consensus(error.to_string()))??;
+        let wal = Arc::new(wal);
+        let applying = Applying::new(machine)?;
+        let log = LogStore::new(wal.clone());
+        let raft = Raft::new(options.node_id, config, Network, log, applying)
+            .await
+            .map_err(|error| StartError::Consensus(error.to_string()))?;
+        let leadership = watch_leadership(&raft, options.node_id);
+        let node = RaftNode { raft, wal, leadership };
+        node.lead_alone(&options).await?;
+        Ok(node)
+    }
+
+    /// Does without waiting what a cluster does after a timeout: a single voter needs nobody's consent.
+    async fn lead_alone(&self, options: &RaftOptions) -> Result<(), StartError> {
+        let failed = |error: &dyn std::fmt::Display| StartError::Consensus(error.to_string());
+        if !self.raft.is_initialized().await.map_err(|error| failed(&error))? {
+            let members = BTreeMap::from([(options.node_id, BasicNode::new(&options.address))]);
+            self.raft.initialize(members).await.map_err(|error| failed(&error))?;
+        } else {
+            let mut voters = self.raft.voter_ids();
+            let alone = voters.next() == Some(options.node_id) && voters.next().is_none();
+            drop(voters);
+            if !alone {
+                return Ok(());
+            }
+            if !self.raft.is_leader() {
+                self.raft.trigger().elect(false).await.map_err(|error| failed(&error))?;
+            }
+        }
+        self.raft.wait_for_recovery(Some(RECOVERY_TIMEOUT)).await.map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    /// Puts a command into the log and waits until it is durable and applied.
+    pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
+        match self.raft.client_write(Proposal::new(command)).await {
+            Ok(response) => Ok(response.data),
+            Err(RaftError::Fatal(fatal)) => Err(match self.stop_reason(&fatal) {
+                Some(reason) => ProposeError::Storage(reason),
+                None => ProposeError::Stopped,
+            }),
+            Err(RaftError::APIError(error)) => Err(match error {
+                ClientWriteError::ForwardToLeader(forward) => {
+                    ProposeError::NotLeader { leader: forward.leader_id }
+                }
+                _ => ProposeError::LeaderChanged { leader: self.status().leadership.leader },
+            }),
+        }
+    }
+
+    /// Waits until a read of the state sees every write acknowledged before this call.
+    pub async fn read_index(&self) -> Result<(), ReadError> {
+        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
+            Ok(_) => Ok(()),
+            Err(RaftError::Fatal(fatal)) => Err(match self.stop_reason(&fatal) {
+                Some(reason) => ReadError::Storage(reason),
+                None => ReadError::Stopped,
+            }),
+            Err(RaftError::APIError(error)) => Err(match error {
+                LinearizableReadError::ForwardToLeader(forward) => {
+                    ReadError::NotLeader { leader: forward.leader_id }
+                }
+                LinearizableReadError::QuorumNotEnough(_) => ReadError::NoQuorum,
+            }),
+        }
+    }
+
+    /// Where this member stands. Cheap.
+    pub fn status(&self) -> RaftStatus {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let index = |id: &Option<super::LogId>| id.as_ref().map_or(0, |id| id.index);
+        RaftStatus {
+            leadership: Leadership {
+                term: metrics.current_term,
+                leader: metrics.current_leader,
+                is_leader: metrics.current_leader == Some(metrics.id) && metrics.state.is_leader(),
+            },
+            last_log_index: metrics.last_log_index.unwrap_or(0),
+            committed_index: index(&metrics.local_committed),
+            applied_index: index(&metrics.last_applied),
+            voters: metrics.membership_config.voter_ids().count(),
+        }
+    }
+
+    /// Follows who leads.
+    pub fn changes(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Tells when the log stopped because of a disk error, and which: from then on no write is taken.
+    pub fn storage_failure(&self) -> watch::Receiver<Option<Arc<WalError>>> {
+        self.wal.failure()
+    }
+
+    /// Stops: what was submitted is written, nothing more is taken.
+    pub async fn shutdown(self) {
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::error!(%error, "consensus did not stop in order");
+        }
+        let wal = self.wal;
+        if let Err(error) = tokio::task::spawn_blocking(move || wal.close()).await {
+            tracing::error!(%error, "the write-ahead log did not stop in order");
+        }
+    }
+
+    /// The error of the disk that stopped consensus, if one did.
+    fn stop_reason(&self, fatal: &Fatal<TypeConfig>) -> Option<String> {
+        if let Some(error) = self.wal.failure().borrow().as_ref() {
+            return Some(error.to_string());
+        }
+        match fatal {
+            Fatal::StorageError(error) => Some(error.to_string()),
+            Fatal::Panicked => Some("an internal error; see the log".into()),
+            Fatal::Stopped => None,
+        }
+    }
+}
+
+fn config(options: &RaftOptions) -> Result<Arc<Config>, StartError> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let election = milliseconds(options.election_timeout);
+    let config = Config {
+        cluster_name: "etcdkit".into(),
+        heartbeat_interval: milliseconds(options.heartbeat_interval),
+        // Randomised between once and twice the timeout, as in etcd.
+        election_timeout_min: election,
+        election_timeout_max: election.saturating_mul(2),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(options.snapshot_count),
+        max_in_snapshot_log_to_keep: CATCH_UP_ENTRIES.min(options.snapshot_count),
+        purge_batch_size: PURGE_ENTRIES_MIN.min(options.snapshot_count),
+        enable_pre_vote: Some(true),
+        ..Config::default()
+    };
+    let config = config.validate().map_err(|error| StartError::Settings(error.to_string()))?;
+    Ok(Arc::new(config))
+}
+
+/// Derives who leads from openraft's metrics; ends with it.
+fn watch_leadership(raft: &Raft<TypeConfig, Applying>, node_id: u64) -> watch::Receiver<Leadership> {
+    let mut metrics = raft.server_metrics();
+    let (sender, receiver) = watch::channel(Leadership::default());
+    tokio::spawn(async move {
+        loop {
+            let now = {
+                let metrics = metrics.borrow_and_update();
+                Leadership {
+                    term: metrics.vote.leader_id.term,
+                    leader: metrics.current_leader,
+                    is_leader: metrics.current_leader == Some(node_id) && metrics.state.is_leader(),
+                }
+            };
+            sender.send_if_modified(|leadership| {
+                let modified = *leadership != now;
+                *leadership = now;
+                modified
+            });
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,1 @@
+//! Tests of consensus on one node.
