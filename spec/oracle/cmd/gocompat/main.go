@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
+	"go.uber.org/zap"
 )
 
 // stepTimeout bounds each step: far above any healthy answer, far below a CI job's limit.
@@ -44,7 +45,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: gocompat ENDPOINT")
 		os.Exit(2)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{os.Args[1]}, DialTimeout: 5 * time.Second})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{os.Args[1]}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "connect:", err)
 		os.Exit(1)
@@ -141,7 +142,7 @@ func txn(ctx context.Context, c *clientv3.Client, p string) error {
 	if err != nil {
 		return err
 	}
-	if err := expect("first", fmt.Sprint(won.Succeeded, len(won.Responses), string(won.Responses[1].GetResponseRange().Kvs[0].Value)), "true 2 mine"); err != nil {
+	if err := expect("first", fmt.Sprintf("%t %d %s", won.Succeeded, len(won.Responses), won.Responses[1].GetResponseRange().Kvs[0].Value), "true 2 mine"); err != nil {
 		return err
 	}
 	lost, err := create()
