@@ -1,3 +1,52 @@
-//! Runs the behaviour spec.
+//! The behaviour spec: plays scenarios in every language on every server, compares our server with real etcd
+//! request by request, and kills servers to see what they kept.
 
-fn main() {}
+mod driver;
+mod line;
+mod matrix;
+mod play;
+mod report;
+mod scenario;
+mod server;
+mod wire;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use server::Programs;
+
+#[derive(Debug, Parser)]
+#[command(name = "etcdkit-spec", about = "Runs the behaviour spec")]
+struct Arguments {
+    #[command(flatten)]
+    programs: Programs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play scenarios in every language on every server.
+    Run(matrix::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything passed.
+async fn run(arguments: Arguments) -> Result<bool> {
+    match arguments.command {
+        Command::Run(options) => matrix::run(options, arguments.programs).await,
+    }
+}

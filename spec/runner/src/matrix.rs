@@ -1,0 +1,263 @@
+//! The matrix: every scenario in every language on every server, by workers that each own a server and
+//! drivers of their own. Within a worker scenarios run one after another, so that revisions are predictable;
+//! between workers nothing is shared.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::driver::{Driver, Language};
+use crate::play::{Drivers, Play};
+use crate::report;
+use crate::scenario::{self, Scenario};
+use crate::server::{Kind, Programs, Server};
+
+/// The longest a scenario may take, so that a hang is a failure with a name.
+const SCENARIO_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Which languages act in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// Raw gRPC, by the runner itself.
+    Wire,
+    Rust,
+    Python,
+    PythonAio,
+    /// Each client of a scenario in another language.
+    Mixed,
+}
+
+impl Mode {
+    pub(crate) const ALL: [Mode; 5] = [Mode::Wire, Mode::Rust, Mode::Python, Mode::PythonAio, Mode::Mixed];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Mode::Mixed => "mixed",
+            _ => self.sdk().name(),
+        }
+    }
+
+    fn sdk(self) -> Language {
+        match self {
+            Mode::Wire => Language::Wire,
+            Mode::Rust | Mode::Mixed => Language::Rust,
+            Mode::Python => Language::Python,
+            Mode::PythonAio => Language::PythonAio,
+        }
+    }
+
+    fn drivers(self) -> Vec<Language> {
+        match self {
+            Mode::Mixed => Language::SDKS.to_vec(),
+            _ => vec![self.sdk()],
+        }
+    }
+
+    /// The languages of a scenario's clients, in order; none if the scenario cannot be said in this mode.
+    fn languages(self, scenario: &Scenario, index: usize) -> Vec<Language> {
+        let mut languages: Vec<Language> =
+            self.drivers().into_iter().filter(|language| scenario.allows(language.name())).collect();
+        if !languages.is_empty() {
+            // Another language begins in another scenario, so that each gets each part.
+            let by = index % languages.len();
+            languages.rotate_left(by);
+        }
+        languages
+    }
+}
+
+/// Options of a run of scenarios.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Servers to run against; all of them if not given.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    server: Vec<Kind>,
+    /// Languages to run with; all of them if not given.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    driver: Vec<Mode>,
+    /// Only scenarios whose area or name contains this text.
+    #[arg(long)]
+    filter: Option<String>,
+    /// Where the scenarios are.
+    #[arg(long, default_value = "spec/scenarios")]
+    scenarios: PathBuf,
+    /// Workers; each has a server and drivers of its own. Most scenarios wait more than they compute.
+    #[arg(long, default_value_t = 6)]
+    jobs: usize,
+    /// Write the compatibility table here.
+    #[arg(long)]
+    compat: Option<PathBuf>,
+    /// Print each scenario as it ends.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// How one scenario went in one cell of the matrix.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) scenario: usize,
+    pub(crate) server: Kind,
+    pub(crate) mode: Mode,
+    pub(crate) failure: Option<String>,
+    pub(crate) took: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    scenario: usize,
+    server: Kind,
+    mode: Mode,
+}
+
+/// What all workers share.
+struct Board {
+    scenarios: Vec<Scenario>,
+    programs: Programs,
+    jobs: Mutex<VecDeque<Job>>,
+    outcomes: Mutex<Vec<Outcome>>,
+    progress: ProgressBar,
+    verbose: bool,
+}
+
+/// Runs the matrix; the answer is whether everything passed.
+pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
+    let scenarios = scenario::load(&options.scenarios)?;
+    let servers = if options.server.is_empty() { Kind::ALL.to_vec() } else { options.server };
+    let modes = if options.driver.is_empty() { Mode::ALL.to_vec() } else { options.driver };
+    let chosen: Vec<usize> = (0..scenarios.len())
+        .filter(|index| matches(&scenarios[*index], options.filter.as_deref()))
+        .collect();
+    let jobs = plan(&scenarios, &chosen, &servers, &modes);
+    if jobs.is_empty() {
+        bail!("no scenario matches");
+    }
+    let progress = progress_bar(jobs.len());
+    let board = Arc::new(Board {
+        scenarios,
+        programs,
+        jobs: Mutex::new(jobs),
+        outcomes: Mutex::default(),
+        progress,
+        verbose: options.verbose,
+    });
+    let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| tokio::spawn(work(board.clone()))).collect();
+    let begun = Instant::now();
+    for worker in workers {
+        worker.await.context("a worker crashed")??;
+    }
+    board.progress.finish_and_clear();
+    let outcomes = std::mem::take(&mut *board.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
+    report::print(&board.scenarios, &outcomes, begun.elapsed());
+    if let Some(path) = options.compat {
+        let text = report::compat(&board.scenarios, &outcomes);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(outcomes.iter().all(|outcome| outcome.failure.is_none()))
+}
+
+fn matches(scenario: &Scenario, filter: Option<&str>) -> bool {
+    filter.is_none_or(|text| scenario.area == text || scenario.name.contains(text))
+}
+
+/// Ordered by server, so that a worker seldom has to change its server.
+fn plan(scenarios: &[Scenario], chosen: &[usize], servers: &[Kind], modes: &[Mode]) -> VecDeque<Job> {
+    let mut jobs = VecDeque::new();
+    for server in servers {
+        for mode in modes {
+            for scenario in chosen {
+                let text = &scenarios[*scenario];
+                let possible = server.durable() || !text.needs("durable");
+                if possible && !mode.languages(text, *scenario).is_empty() {
+                    jobs.push_back(Job { scenario: *scenario, server: *server, mode: *mode });
+                }
+            }
+        }
+    }
+    jobs
+}
+
+fn progress_bar(length: usize) -> ProgressBar {
+    let target = match std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(length as u64), target);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What one worker owns.
+#[derive(Default)]
+struct Bench {
+    server: Option<Server>,
+    drivers: Drivers,
+}
+
+async fn work(board: Arc<Board>) -> Result<()> {
+    let mut bench = Bench::default();
+    loop {
+        let job = board.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(job) = job else { return Ok(()) };
+        let scenario = &board.scenarios[job.scenario];
+        let begun = Instant::now();
+        let outcome = tokio::time::timeout(SCENARIO_TIMEOUT, play(&board, &mut bench, job, scenario)).await;
+        let failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("{error:#}")),
+            Err(_) => Some(format!("not over within {SCENARIO_TIMEOUT:?}")),
+        };
+        if failure.is_some() {
+            // What a failed scenario leaves behind must not fail the next one.
+            bench = Bench::default();
+        }
+        let mark = if failure.is_none() { "ok  " } else { "FAIL" };
+        let label = format!("{mark} {} {} {}: {}", job.server.name(), job.mode.name(), scenario.area, scenario.name);
+        board.progress.set_message(label.clone());
+        board.progress.inc(1);
+        if board.verbose || failure.is_some() {
+            let detail = failure.as_ref().map(|text| format!("\n     {text}")).unwrap_or_default();
+            board.progress.suspend(|| println!("{label} ({:.2?}){detail}", begun.elapsed()));
+        }
+        let Job { scenario, server, mode } = job;
+        let outcome = Outcome { scenario, server, mode, failure, took: begun.elapsed() };
+        board.outcomes.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+    }
+}
+
+async fn play(board: &Board, bench: &mut Bench, job: Job, scenario: &Scenario) -> Result<()> {
+    for language in job.mode.drivers().into_iter().chain([Language::Wire]) {
+        if let std::collections::hash_map::Entry::Vacant(place) = bench.drivers.entry(language) {
+            place.insert(Arc::new(Driver::start(language, &board.programs).await?));
+        }
+    }
+    let languages = job.mode.languages(scenario, job.scenario);
+    if scenario.needs("fresh") {
+        let mut server = Server::start(job.server, &board.programs).await?;
+        return Play::new(&mut server, &bench.drivers, languages).run(scenario).await;
+    }
+    let usable = bench.server.as_mut().is_some_and(|server| server.kind == job.server && server.alive());
+    if !usable {
+        bench.server = None;
+        bench.server = Some(Server::start(job.server, &board.programs).await?);
+    }
+    let Some(server) = bench.server.as_mut() else { bail!("no server") };
+    Play::new(server, &bench.drivers, languages).run(scenario).await
+}
+
+/// How many failed, by server and mode.
+pub(crate) fn tally(outcomes: &[Outcome]) -> HashMap<(Kind, Mode), (usize, usize)> {
+    let mut cells: HashMap<(Kind, Mode), (usize, usize)> = HashMap::new();
+    for outcome in outcomes {
+        let cell = cells.entry((outcome.server, outcome.mode)).or_default();
+        match outcome.failure {
+            None => cell.0 += 1,
+            Some(_) => cell.1 += 1,
+        }
+    }
+    cells
+}

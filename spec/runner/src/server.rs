@@ -1,0 +1,186 @@
+//! Servers under test: ours on each storage engine, and the oracle. Each runs as a child process on ports
+//! and in a data directory of its own, so that any number can run at once.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use etcdkit_proto::etcdserverpb::RangeRequest;
+use etcdkit_proto::etcdserverpb::kv_client::KvClient;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// How long a server may take until it answers: generous for a loaded CI machine.
+const START_TIMEOUT: Duration = Duration::from_secs(40);
+/// Between two looks whether it answers already.
+const START_POLL: Duration = Duration::from_millis(20);
+/// How long a clean stop may take before it is an error.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Which server a run is against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Kind {
+    Oracle,
+    OursRedb,
+    OursSled,
+    OursMemory,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 4] = [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Oracle => "oracle",
+            Kind::OursRedb => "ours-redb",
+            Kind::OursSled => "ours-sled",
+            Kind::OursMemory => "ours-memory",
+        }
+    }
+
+    pub(crate) fn durable(self) -> bool {
+        self != Kind::OursMemory
+    }
+
+    fn engine(self) -> Option<&'static str> {
+        match self {
+            Kind::Oracle => None,
+            Kind::OursRedb => Some("redb"),
+            Kind::OursSled => Some("sled"),
+            Kind::OursMemory => Some("memory"),
+        }
+    }
+}
+
+/// Where the programs are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Programs {
+    /// The etcdkit binary under test.
+    #[arg(long, default_value = "target/release/etcdkit", global = true)]
+    pub(crate) etcdkit: PathBuf,
+    /// The real etcd (built from spec/oracle).
+    #[arg(long, default_value = "target/oracle/etcd", global = true)]
+    pub(crate) etcd: PathBuf,
+    /// The Rust driver.
+    #[arg(long, default_value = "target/release/etcdkit-spec-driver", global = true)]
+    pub(crate) rust_driver: PathBuf,
+    /// The Python that has the package etcdkit.
+    #[arg(long, default_value = ".venv/bin/python", global = true)]
+    pub(crate) python: PathBuf,
+    /// Where the Python drivers are.
+    #[arg(long, default_value = "spec/drivers/python", global = true)]
+    pub(crate) python_drivers: PathBuf,
+}
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) kind: Kind,
+    programs: Programs,
+    folder: TempDir,
+    client: SocketAddr,
+    peer: SocketAddr,
+    child: Option<Child>,
+    extra: Vec<String>,
+}
+
+impl Server {
+    pub(crate) async fn start(kind: Kind, programs: &Programs) -> Result<Self> {
+        Self::start_with(kind, programs, Vec::new()).await
+    }
+
+    pub(crate) async fn start_with(kind: Kind, programs: &Programs, extra: Vec<String>) -> Result<Self> {
+        let (client, peer) = (free_address()?, free_address()?);
+        let folder = tempfile::Builder::new().prefix("etcdkit-spec-").tempdir()?;
+        let mut server = Server { kind, programs: programs.clone(), folder, client, peer, child: None, extra };
+        server.spawn().await?;
+        Ok(server)
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.client)
+    }
+
+    /// What the server wrote, for a report of a failure.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Starts the process on the same ports and data, and waits until it answers a linearizable read.
+    pub(crate) async fn spawn(&mut self) -> Result<()> {
+        let mut command = match self.kind {
+            Kind::Oracle => Command::new(&self.programs.etcd),
+            _ => Command::new(&self.programs.etcdkit),
+        };
+        if let Some(engine) = self.kind.engine() {
+            command.args(["server", "--storage-engine", engine]);
+        }
+        let (client, peer) = (self.endpoint(), format!("http://{}", self.peer));
+        command.arg("--data-dir").arg(self.folder.path().join("data"));
+        command.args(["--name", "default", "--log-level", "warn"]);
+        command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+        command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
+        command.args(["--initial-cluster", &format!("default={peer}")]);
+        command.args(&self.extra);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"))?;
+        command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null()).kill_on_drop(true);
+        let program = command.as_std().get_program().to_owned();
+        let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
+        self.child = Some(child);
+        self.wait_ready().await
+    }
+
+    async fn wait_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                bail!("{} ended at its start with {status}:\n{}", self.kind.name(), self.log());
+            }
+            if answers(&self.endpoint()).await {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("{} did not answer within {START_TIMEOUT:?}:\n{}", self.kind.name(), self.log());
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+    }
+
+    /// SIGKILL: whatever is not on disk is lost.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().ok_or_else(|| anyhow!("the server is not running"))?;
+        child.kill().await.context("kill the server")
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        let mut child = self.child.take().ok_or_else(|| anyhow!("the server is not running"))?;
+        let pid = child.id().ok_or_else(|| anyhow!("the server has ended by itself:\n{}", self.log()))?;
+        Command::new("kill").arg(pid.to_string()).status().await.context("send SIGTERM")?;
+        tokio::time::timeout(STOP_TIMEOUT, child.wait()).await.map_err(|_| {
+            anyhow!("{} did not stop within {STOP_TIMEOUT:?} of SIGTERM:\n{}", self.kind.name(), self.log())
+        })??;
+        Ok(())
+    }
+
+    /// Whether the process is still there.
+    pub(crate) fn alive(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+}
+
+async fn answers(endpoint: &str) -> bool {
+    let Ok(endpoint) = tonic::transport::Endpoint::from_shared(endpoint.to_owned()) else { return false };
+    let Ok(channel) = endpoint.timeout(START_TIMEOUT).connect().await else { return false };
+    let mut kv = KvClient::new(channel);
+    let request = RangeRequest { key: "ready?".into(), ..Default::default() };
+    kv.range(request).await.is_ok()
+}
+
+/// An address nobody listens on. Another process could take it before the server does; the start then fails
+/// with a clear message and the run is repeated by hand.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
