@@ -114,7 +114,8 @@ impl Driver {
         }
         let driver = Driver { language, requests, calls, next: AtomicU64::new(1), _child: child };
         let mut hello = driver.call("hello", Vec::new()).await?;
-        let answer = hello.next(HELLO_TIMEOUT).await.with_context(|| format!("{} driver", language.name()))?;
+        let answer =
+            hello.next(HELLO_TIMEOUT).await.with_context(|| format!("{} driver", language.name()))?;
         if answer.verb != "ok" {
             bail!("the {} driver does not work: {answer}", language.name());
         }
@@ -137,7 +138,12 @@ fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, HashMap<u64, mpsc::Sender<Li
     calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn spawn(language: Language, programs: &Programs, requests: mpsc::Receiver<Line>, calls: Calls) -> Result<Child> {
+fn spawn(
+    language: Language,
+    programs: &Programs,
+    requests: mpsc::Receiver<Line>,
+    calls: Calls,
+) -> Result<Child> {
     let mut command = language.command(programs);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     let program = command.as_std().get_program().to_owned();

@@ -129,9 +129,8 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     let scenarios = scenario::load(&options.scenarios)?;
     let servers = if options.server.is_empty() { Kind::ALL.to_vec() } else { options.server };
     let modes = if options.driver.is_empty() { Mode::ALL.to_vec() } else { options.driver };
-    let chosen: Vec<usize> = (0..scenarios.len())
-        .filter(|index| matches(&scenarios[*index], options.filter.as_deref()))
-        .collect();
+    let chosen: Vec<usize> =
+        (0..scenarios.len()).filter(|index| matches(&scenarios[*index], options.filter.as_deref())).collect();
     let jobs = plan(&scenarios, &chosen, &servers, &modes);
     if jobs.is_empty() {
         bail!("no scenario matches");
@@ -216,7 +215,8 @@ async fn work(board: Arc<Board>) -> Result<()> {
             bench = Bench::default();
         }
         let mark = if failure.is_none() { "ok  " } else { "FAIL" };
-        let label = format!("{mark} {} {} {}: {}", job.server.name(), job.mode.name(), scenario.area, scenario.name);
+        let label =
+            format!("{mark} {} {} {}: {}", job.server.name(), job.mode.name(), scenario.area, scenario.name);
         board.progress.set_message(label.clone());
         board.progress.inc(1);
         if board.verbose || failure.is_some() {

@@ -13,7 +13,8 @@ use crate::server::Kind;
 /// The table of passed and failed per server and language, the failures, and the closing line.
 pub(crate) fn print(scenarios: &[Scenario], outcomes: &[Outcome], took: Duration) {
     let cells = tally(outcomes);
-    let modes: Vec<Mode> = Mode::ALL.into_iter().filter(|mode| cells.keys().any(|(_, known)| known == mode)).collect();
+    let modes: Vec<Mode> =
+        Mode::ALL.into_iter().filter(|mode| cells.keys().any(|(_, known)| known == mode)).collect();
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(std::iter::once("").chain(modes.iter().map(|mode| mode.name())));
@@ -32,11 +33,20 @@ pub(crate) fn print(scenarios: &[Scenario], outcomes: &[Outcome], took: Duration
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
     for outcome in &failed {
         let scenario = &scenarios[outcome.scenario];
-        println!("FAILED {} {} {}: {}", outcome.server.name(), outcome.mode.name(), scenario.area, scenario.name);
+        println!(
+            "FAILED {} {} {}: {}",
+            outcome.server.name(),
+            outcome.mode.name(),
+            scenario.area,
+            scenario.name
+        );
         println!("       {}", outcome.failure.as_deref().unwrap_or_default());
     }
     if let Some(slowest) = outcomes.iter().max_by_key(|outcome| outcome.took) {
-        println!("{:.1?} in all; the slowest: {} ({:.1?})", took, scenarios[slowest.scenario].name, slowest.took);
+        println!(
+            "{:.1?} in all; the slowest: {} ({:.1?})",
+            took, scenarios[slowest.scenario].name, slowest.took
+        );
     }
     println!("{} passed, {} failed", outcomes.len() - failed.len(), failed.len());
 }
@@ -64,7 +74,8 @@ pub(crate) fn compat(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
         text.push_str(&"---|".repeat(servers.len() + modes.len()));
         for index in indices {
             let scenario = &scenarios[index];
-            let _ = write!(text, "\n| {} | {} |", scenario.apis.join(", "), scenario.name.replace('|', "\\|"));
+            let _ =
+                write!(text, "\n| {} | {} |", scenario.apis.join(", "), scenario.name.replace('|', "\\|"));
             let of = |keep: &dyn Fn(&Outcome) -> bool| {
                 mark(outcomes.iter().filter(|outcome| outcome.scenario == index && keep(outcome)))
             };

@@ -94,7 +94,8 @@ impl Server {
     pub(crate) async fn start_with(kind: Kind, programs: &Programs, extra: Vec<String>) -> Result<Self> {
         let (client, peer) = (free_address()?, free_address()?);
         let folder = tempfile::Builder::new().prefix("etcdkit-spec-").tempdir()?;
-        let mut server = Server { kind, programs: programs.clone(), folder, client, peer, child: None, extra };
+        let mut server =
+            Server { kind, programs: programs.clone(), folder, client, peer, child: None, extra };
         server.spawn().await?;
         Ok(server)
     }
@@ -124,7 +125,8 @@ impl Server {
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
         command.args(["--initial-cluster", &format!("default={peer}")]);
         command.args(&self.extra);
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"))?;
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"))?;
         command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null()).kill_on_drop(true);
         let program = command.as_std().get_program().to_owned();
         let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;

@@ -51,7 +51,9 @@ pub(super) fn event(line: &Line, words: &[String], same_batch: bool, meaning: &m
         let wanted = condition(word)?;
         let outcome = match (wanted.name.as_str(), line.get("kv")) {
             ("prev", _) => previous(line, &wanted, meaning),
-            ("compact" | "reason" | "id" | "rev" | "code" | "fragment", _) | (_, None) => fact(line, &wanted, meaning),
+            ("compact" | "reason" | "id" | "rev" | "code" | "fragment", _) | (_, None) => {
+                fact(line, &wanted, meaning)
+            }
             (_, Some(kv)) => pair_condition(&Pair::parse(kv)?, &wanted, meaning),
         };
         outcome.with_context(|| describe(line))?;
@@ -60,12 +62,15 @@ pub(super) fn event(line: &Line, words: &[String], same_batch: bool, meaning: &m
 }
 
 fn previous(line: &Line, wanted: &Condition, meaning: &Meaning) -> Result<()> {
-    match (line.get("prev"), wanted.value.as_str()) {
-        (None, "none") => Ok(()),
-        (None, _) => bail!("no previous value"),
-        (Some(_), "none") => bail!("there is a previous value"),
-        (Some(text), word) => same_bytes("prev", &Pair::parse(text)?.value, wanted.op, &meaning.bytes(word)?),
+    let told = line.get("prev");
+    if wanted.value == "none" {
+        return match told.is_none() == (wanted.op == Op::Equal) {
+            true => Ok(()),
+            false => bail!("prev does not hold"),
+        };
     }
+    let Some(text) = told else { bail!("no previous value") };
+    same_bytes("prev", &Pair::parse(text)?.value, wanted.op, &meaning.bytes(&wanted.value)?)
 }
 
 fn error(line: &Line, codes: &[String], message: Option<&str>) -> Result<()> {
@@ -86,8 +91,12 @@ fn error(line: &Line, codes: &[String], message: Option<&str>) -> Result<()> {
 
 /// A condition on the answer as a whole. With several fields of that name, one must be equal, none unequal.
 fn fact(line: &Line, wanted: &Condition, meaning: &mut Meaning) -> Result<()> {
-    let values: Vec<&str> =
-        line.fields.iter().filter(|(name, _)| *name == wanted.name).map(|(_, value)| value.as_str()).collect();
+    let values: Vec<&str> = line
+        .fields
+        .iter()
+        .filter(|(name, _)| *name == wanted.name)
+        .map(|(_, value)| value.as_str())
+        .collect();
     if let (Some(variable), Some(value)) = (meaning.unbound(&wanted.value), values.first()) {
         meaning.variables.insert(variable.to_owned(), (*value).to_owned());
         return Ok(());
@@ -165,7 +174,9 @@ fn operation(value: &str, words: &[String], meaning: &Meaning) -> Result<()> {
     for word in conditions {
         let wanted = condition(word)?;
         let at = names.iter().position(|name| *name == wanted.name);
-        let Some(value) = at.and_then(|at| parts.get(at + 1)) else { bail!("{kind} does not tell {}", wanted.name) };
+        let Some(value) = at.and_then(|at| parts.get(at + 1)) else {
+            bail!("{kind} does not tell {}", wanted.name)
+        };
         if !ordered(value.parse()?, wanted.op, meaning.number(&wanted.value)?) {
             bail!("{word} does not hold for {value}");
         }
@@ -253,5 +264,9 @@ fn describe(line: &Line) -> String {
 fn describe_pair(pair: &Pair) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(short(bytes)).escape_debug().to_string();
     let Pair { create, modified, version, lease, .. } = pair;
-    format!("({}={} create={create} mod={modified} version={version} lease={lease})", text(&pair.key), text(&pair.value))
+    format!(
+        "({}={} create={create} mod={modified} version={version} lease={lease})",
+        text(&pair.key),
+        text(&pair.value)
+    )
 }

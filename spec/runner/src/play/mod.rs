@@ -59,7 +59,8 @@ impl<'p> Play<'p> {
 
     /// Runs every step; the error names the step that did not hold.
     pub(crate) async fn run(mut self, scenario: &Scenario) -> Result<()> {
-        self.meaning.base = wipe(&self.server.endpoint()).await.context("empty the store before the scenario")?;
+        self.meaning.base =
+            wipe(&self.server.endpoint()).await.context("empty the store before the scenario")?;
         let mut outcome = Ok(());
         for step in &scenario.steps {
             outcome = self.step(step).await.with_context(|| {
@@ -173,10 +174,12 @@ impl<'p> Play<'p> {
             "wire" => Language::Wire,
             _ => self.languages[sdk_clients % self.languages.len()],
         };
-        let driver = self.drivers.get(&language).ok_or_else(|| anyhow!("no {} driver", language.name()))?.clone();
+        let driver =
+            self.drivers.get(&language).ok_or_else(|| anyhow!("no {} driver", language.name()))?.clone();
         let endpoint = vec![("endpoint".to_owned(), self.server.endpoint())];
         let answer = driver.call("open", endpoint).await?.next(PATIENCE).await?;
-        let handle = answer.get("client").ok_or_else(|| anyhow!("cannot open a client: {answer}"))?.to_owned();
+        let handle =
+            answer.get("client").ok_or_else(|| anyhow!("cannot open a client: {answer}"))?.to_owned();
         let client = Client { driver, handle };
         self.clients.insert(name.to_owned(), client.clone());
         Ok(client)
@@ -211,13 +214,16 @@ async fn wipe(endpoint: &str) -> Result<i64> {
         for status in lease.lease_leases(LeaseLeasesRequest {}).await?.into_inner().leases {
             let revoked = lease.lease_revoke(LeaseRevokeRequest { id: status.id }).await;
             // It may have expired meanwhile.
-            revoked.map(drop).or_else(|error| if error.code() == tonic::Code::NotFound { Ok(()) } else { Err(error) })?;
+            revoked
+                .map(drop)
+                .or_else(|error| if error.code() == tonic::Code::NotFound { Ok(()) } else { Err(error) })?;
         }
         let all = DeleteRangeRequest { key: everything(), range_end: everything(), prev_kv: false };
         let deleted = kv.delete_range(all).await?.into_inner();
         let request = RangeRequest { key: everything(), range_end: everything(), ..Default::default() };
         let left = kv.range(request).await?.into_inner();
-        let revision = |header: Option<etcdkit_proto::etcdserverpb::ResponseHeader>| header.map_or(0, |h| h.revision);
+        let revision =
+            |header: Option<etcdkit_proto::etcdserverpb::ResponseHeader>| header.map_or(0, |h| h.revision);
         let (before, after) = (revision(deleted.header), revision(left.header));
         if left.count == 0 && before == after {
             return Ok(after);

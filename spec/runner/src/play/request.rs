@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::line::hex;
-use crate::scenario::word::Meaning;
 use crate::scenario::Step;
+use crate::scenario::word::Meaning;
 
 /// Verb, and the words that come before any `name=value`.
 ///
@@ -68,7 +68,11 @@ pub(super) fn build(step: &Step, index: u32, meaning: &Meaning) -> Result<(Optio
     }
     for word in words {
         if word == "prefix" {
-            let key = fields.iter().find(|(field, _)| field == "key").map(|(_, key)| key.clone()).unwrap_or_default();
+            let key = fields
+                .iter()
+                .find(|(field, _)| field == "key")
+                .map(|(_, key)| key.clone())
+                .unwrap_or_default();
             fields.push(("end".to_owned(), hex(&prefix_end(&crate::line::unhex(&key)?))));
             continue;
         }
@@ -222,8 +226,10 @@ mod tests {
 
     #[test]
     fn a_transaction_becomes_tokens() {
-        let words: Vec<String> =
-            "if mod(a)=3 then put(a,1) 2*get(k#) ( then del(b,prefix) ) else nil".split(' ').map(str::to_owned).collect();
+        let words: Vec<String> = "if mod(a)=3 then put(a,1) 2*get(k#) ( then del(b,prefix) ) else nil"
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
         let fields = txn(&words, &Meaning::default()).unwrap();
         let text: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let expected = "if=mod:eq:61::3 then= put=61:31:0: get=6b30::0:0: get=6b31::0:0: begin= then= del=62:63: end= else= nil=";

@@ -22,7 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) miss: Vec<u32>,
     /// Languages whose public API can express it; empty is all.
     pub(crate) only: Vec<String>,
-    /// What it needs: `fresh` (a server of its own), `durable` (data that survives a restart).
+    /// What it needs: `fresh` (a server of its own), `durable` (data that survives a restart),
+    /// `sdk` (more than the wire driver does: SDK locks, reconnecting watches).
     pub(crate) needs: Vec<String>,
     pub(crate) steps: Vec<Step>,
 }
@@ -33,7 +34,10 @@ impl Scenario {
     }
 
     pub(crate) fn allows(&self, language: &str) -> bool {
-        self.only.is_empty() || language == "wire" || self.only.iter().any(|only| only == language)
+        match language {
+            "wire" => !self.needs("sdk"),
+            _ => self.only.is_empty() || self.only.iter().any(|only| only == language),
+        }
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
             scenarios.push(Scenario { name: rest.to_owned(), area: area.to_owned(), ..Scenario::default() });
             continue;
         }
-        let scenario = scenarios.last_mut().ok_or_else(|| anyhow!("line {}: before any scenario", number + 1))?;
+        let scenario =
+            scenarios.last_mut().ok_or_else(|| anyhow!("line {}: before any scenario", number + 1))?;
         let list = || rest.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>();
         match head {
             "api" => scenario.apis = list(),
@@ -33,7 +34,8 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
             "needs" => scenario.needs = list(),
             "miss" => scenario.miss = list().iter().map(|n| n.parse()).collect::<Result<_, _>>()?,
             client => {
-                let step = step(number + 1, client, rest).with_context(|| format!("line {}: {line}", number + 1))?;
+                let step =
+                    step(number + 1, client, rest).with_context(|| format!("line {}: {line}", number + 1))?;
                 scenario.steps.push(step);
             }
         }
@@ -84,8 +86,11 @@ fn parse_expect(text: &str) -> Result<Expect> {
         None => (first, None),
     };
     let head = first.split_ascii_whitespace().map(condition).collect::<Result<Vec<_>>>()?;
-    let items: Vec<Vec<String>> =
-        leading.into_iter().chain(parts).map(|item| item.split_ascii_whitespace().map(str::to_owned).collect()).collect();
+    let items: Vec<Vec<String>> = leading
+        .into_iter()
+        .chain(parts)
+        .map(|item| item.split_ascii_whitespace().map(str::to_owned).collect())
+        .collect();
     let items = match items.as_slice() {
         [] => None,
         [only] if only.len() == 1 && only[0] == "none" => Some(Vec::new()),
@@ -133,7 +138,8 @@ mod tests {
 
     #[test]
     fn an_error_is_codes_and_message() {
-        let Expect::Error { codes, message } = parse_expect("error NotFound|Unknown \"no: such\"").unwrap() else {
+        let Expect::Error { codes, message } = parse_expect("error NotFound|Unknown \"no: such\"").unwrap()
+        else {
             panic!("not an error")
         };
         assert_eq!((codes.len(), message.as_deref()), (2, Some("no: such")));

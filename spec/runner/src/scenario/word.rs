@@ -60,7 +60,8 @@ impl Meaning {
     }
 
     fn hex_of_variable<'w>(&self, rest: &'w str, bytes: &mut Vec<u8>) -> Result<&'w str> {
-        let (name, after) = rest[1..].split_once('}').ok_or_else(|| anyhow!("no closing brace in {rest:?}"))?;
+        let (name, after) =
+            rest[1..].split_once('}').ok_or_else(|| anyhow!("no closing brace in {rest:?}"))?;
         let number: i64 = self.variable(name)?.parse()?;
         bytes.extend_from_slice(format!("{number:x}").as_bytes());
         Ok(after)
@@ -85,12 +86,16 @@ impl Meaning {
     }
 
     fn variable(&self, name: &str) -> Result<&str> {
-        self.variables.get(name).map(String::as_str).ok_or_else(|| anyhow!("variable ${name} has no value yet"))
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| anyhow!("variable ${name} has no value yet"))
     }
 
     /// Whether a word names a variable that has no value yet.
     pub(crate) fn unbound<'w>(&self, word: &'w str) -> Option<&'w str> {
-        word.strip_prefix('$').filter(|name| !name.contains(['+', '-']) && !self.variables.contains_key(*name))
+        word.strip_prefix('$')
+            .filter(|name| !name.contains(['+', '-']) && !self.variables.contains_key(*name))
     }
 }
 

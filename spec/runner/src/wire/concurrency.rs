@@ -63,9 +63,13 @@ impl Wire {
             }
             _ => {
                 let request = LeaderRequest { name: line.bytes("name")?.into() };
-                let leaders = client.observe(request).await?.into_inner();
                 let (wire, id) = (self.clone(), line.id);
-                let pump = tokio::spawn(async move { wire.pump_leaders(id, leaders).await });
+                // The stream opens with the first leader, so waiting for it here could take for ever.
+                let pump = tokio::spawn(async move {
+                    if let Ok(leaders) = client.observe(request).await {
+                        wire.pump_leaders(id, leaders.into_inner()).await;
+                    }
+                });
                 self.state.lock().await.calls.insert(id, (super::client_of(line), pump.abort_handle()));
                 Ok(ok(line))
             }

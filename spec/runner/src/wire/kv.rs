@@ -4,8 +4,8 @@ use anyhow::{Result, anyhow};
 use etcdkit_proto::etcdserverpb::cluster_client::ClusterClient;
 use etcdkit_proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcdkit_proto::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest, RangeRequest, RangeResponse,
-    StatusRequest,
+    CompactionRequest, DeleteRangeRequest, HashKvRequest, MemberListRequest, PutRequest, RangeRequest,
+    RangeResponse, StatusRequest,
 };
 
 use super::{Wire, answered, enum_field};
@@ -22,7 +22,8 @@ impl Wire {
             "stream" => self.stream(line).await,
             "del" => self.delete(line).await,
             "compact" => {
-                let request = CompactionRequest { revision: line.number("rev")?, physical: line.has("physical") };
+                let request =
+                    CompactionRequest { revision: line.number("rev")?, physical: line.has("physical") };
                 let response = self.kv_client(line).await?.compact(request).await?.into_inner();
                 Ok(answered(line, response.header.as_ref()))
             }
@@ -73,7 +74,9 @@ impl Wire {
             merged.more |= part.more;
             merged.count += part.count;
         }
-        Ok(range_answer(line, &merged).with("messages", messages).with("header_early", u8::from(header_early)))
+        Ok(range_answer(line, &merged)
+            .with("messages", messages)
+            .with("header_early", u8::from(header_early)))
     }
 
     async fn about(&self, line: &Line) -> Result<Line> {

@@ -16,7 +16,9 @@ impl Wire {
             "grant" => {
                 let request = LeaseGrantRequest { ttl: line.number("ttl")?, id };
                 let response = client.lease_grant(request).await?.into_inner();
-                Ok(answered(line, response.header.as_ref()).with("lease", response.id).with("ttl", response.ttl))
+                Ok(answered(line, response.header.as_ref())
+                    .with("lease", response.id)
+                    .with("ttl", response.ttl))
             }
             "revoke" => {
                 let response = client.lease_revoke(LeaseRevokeRequest { id }).await?.into_inner();
@@ -25,8 +27,11 @@ impl Wire {
             "keepalive" => {
                 let requests = tokio_stream::iter([LeaseKeepAliveRequest { id }]);
                 let mut responses = client.lease_keep_alive(requests).await?.into_inner();
-                let response = responses.message().await?.ok_or_else(|| anyhow!("the keep-alive stream ended"))?;
-                Ok(answered(line, response.header.as_ref()).with("lease", response.id).with("ttl", response.ttl))
+                let response =
+                    responses.message().await?.ok_or_else(|| anyhow!("the keep-alive stream ended"))?;
+                Ok(answered(line, response.header.as_ref())
+                    .with("lease", response.id)
+                    .with("ttl", response.ttl))
             }
             "ttl" => {
                 let request = LeaseTimeToLiveRequest { id, keys: line.has("keys") };
@@ -38,7 +43,8 @@ impl Wire {
             }
             _ => {
                 let response = client.lease_leases(LeaseLeasesRequest {}).await?.into_inner();
-                let mut answer = answered(line, response.header.as_ref()).with("count", response.leases.len());
+                let mut answer =
+                    answered(line, response.header.as_ref()).with("count", response.leases.len());
                 response.leases.iter().for_each(|lease| answer.push("lease", lease.id));
                 Ok(answer)
             }

@@ -84,7 +84,9 @@ impl Wire {
             "open" => self.open(line).await,
             "close" => self.close(line).await,
             "cancel" => self.cancel(line).await,
-            "put" | "get" | "stream" | "del" | "compact" | "hashkv" | "status" | "members" => self.kv(line).await,
+            "put" | "get" | "stream" | "del" | "compact" | "hashkv" | "status" | "members" => {
+                self.kv(line).await
+            }
             "txn" => self.txn(line).await,
             "grant" | "revoke" | "keepalive" | "ttl" | "leases" => self.lease(line).await,
             "watch" | "unwatch" | "also" | "progress" => self.watch(line).await,
@@ -130,14 +132,21 @@ impl Wire {
             task.abort();
         }
         drop(state);
-        let cancelled = Line::new(call, "err").with("code", "Canceled").with("msg", hex(b"cancelled by the caller"));
+        let cancelled =
+            Line::new(call, "err").with("code", "Canceled").with("msg", hex(b"cancelled by the caller"));
         let _ = self.answers.send(cancelled).await;
         Ok(ok(line))
     }
 
     async fn channel(&self, line: &Line) -> Result<Channel> {
         let client: u64 = line.need("client")?.parse()?;
-        self.state.lock().await.clients.get(&client).cloned().ok_or_else(|| anyhow!("client {client} is closed"))
+        self.state
+            .lock()
+            .await
+            .clients
+            .get(&client)
+            .cloned()
+            .ok_or_else(|| anyhow!("client {client} is closed"))
     }
 
     async fn kv_client(&self, line: &Line) -> Result<KvClient<Channel>> {

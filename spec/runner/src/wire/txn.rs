@@ -20,7 +20,8 @@ impl Wire {
     pub(super) async fn txn(&self, line: &Line) -> Result<Line> {
         let request = parse(&mut line.fields.iter().peekable(), 0)?;
         let response = self.kv_client(line).await?.txn(request).await?.into_inner();
-        let mut answer = answered(line, response.header.as_ref()).with("succeeded", u8::from(response.succeeded));
+        let mut answer =
+            answered(line, response.header.as_ref()).with("succeeded", u8::from(response.succeeded));
         write(&response, &mut answer);
         Ok(answer)
     }
@@ -143,5 +144,6 @@ fn write(response: &TxnResponse, answer: &mut Line) {
 fn note_header(header: Option<&ResponseHeader>, answer: &mut Line) {
     let Some(header) = header else { return };
     answer.push("sub_rev", header.revision);
-    answer.push("sub_ids", u8::from(header.cluster_id != 0 || header.member_id != 0 || header.raft_term != 0));
+    answer
+        .push("sub_ids", u8::from(header.cluster_id != 0 || header.member_id != 0 || header.raft_term != 0));
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::{Wire, WatchStream, ok};
+use super::{WatchStream, Wire, ok};
 use crate::line::{Line, hex, pair};
 
 /// Requests waiting to be sent on one stream: a scenario sends a handful.
@@ -23,7 +23,8 @@ impl Wire {
             return self.open_stream(line).await;
         }
         let stream: u64 = line.need("watch")?.parse()?;
-        let stream = self.state.lock().await.streams.get(&stream).cloned().ok_or_else(|| anyhow!("no such watch"))?;
+        let stream =
+            self.state.lock().await.streams.get(&stream).cloned().ok_or_else(|| anyhow!("no such watch"))?;
         let union = match line.verb.as_str() {
             "also" => RequestUnion::CreateRequest(create(line)?),
             "progress" => RequestUnion::ProgressRequest(WatchProgressRequest {}),
@@ -46,8 +47,11 @@ impl Wire {
         self.state.lock().await.streams.insert(line.id, stream);
         let revision = first.header.as_ref().map_or(0, |header| header.revision);
         let answer = ok(line).with("rev", revision).with("id", first.watch_id);
-        let answer = answer.with("created", u8::from(first.created)).with("canceled", u8::from(first.canceled));
-        let answer = answer.with("compact", first.compact_revision).with("reason", hex(first.cancel_reason.as_bytes()));
+        let answer =
+            answer.with("created", u8::from(first.created)).with("canceled", u8::from(first.canceled));
+        let answer = answer
+            .with("compact", first.compact_revision)
+            .with("reason", hex(first.cancel_reason.as_bytes()));
         let wire = self.clone();
         let id = line.id;
         let pump = tokio::spawn(async move { wire.pump(id, responses).await });
@@ -83,12 +87,16 @@ impl Wire {
 }
 
 async fn send(requests: &mpsc::Sender<WatchRequest>, union: RequestUnion) -> Result<()> {
-    requests.send(WatchRequest { request_union: Some(union) }).await.map_err(|_| anyhow!("the watch stream is closed"))
+    requests
+        .send(WatchRequest { request_union: Some(union) })
+        .await
+        .map_err(|_| anyhow!("the watch stream is closed"))
 }
 
 fn create(line: &Line) -> Result<WatchCreateRequest> {
     let filters = [("noput", FilterType::Noput), ("nodelete", FilterType::Nodelete)];
-    let filters = filters.iter().filter(|(name, _)| line.has(name)).map(|(_, filter)| *filter as i32).collect();
+    let filters =
+        filters.iter().filter(|(name, _)| line.has(name)).map(|(_, filter)| *filter as i32).collect();
     Ok(WatchCreateRequest {
         key: line.bytes("key")?.into(),
         range_end: line.bytes("end")?.into(),
@@ -110,7 +118,9 @@ fn lines(id: u64, batch: u64, response: &WatchResponse) -> Vec<Line> {
     };
     if response.created || response.canceled {
         let verb = if response.canceled { "canceled" } else { "created" };
-        let line = about(verb).with("created", u8::from(response.created)).with("compact", response.compact_revision);
+        let line = about(verb)
+            .with("created", u8::from(response.created))
+            .with("compact", response.compact_revision);
         return vec![line.with("reason", hex(response.cancel_reason.as_bytes()))];
     }
     if response.events.is_empty() {
