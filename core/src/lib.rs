@@ -1,1 +1,52 @@
-//! The etcd v3 client.
+//! The etcd v3 client: one implementation of retry, failover, watches, leases, locks and elections.
+//!
+//! Programs written for the `etcd-client` crate run with the dependency renamed:
+//! `etcd_client = { package = "etcdkit", … }`. Beyond it, calls have time limits, reads fail over between endpoints,
+//! a write is never repeated unless it is safe, watches and keep-alives survive lost connections, and
+//! [`concurrency`] has locks and elections that exclude those of every other etcd client.
+
+mod auth;
+mod balancer;
+mod client;
+mod cluster;
+mod core;
+mod election;
+mod endpoint;
+mod error;
+mod kv;
+mod lease;
+mod lock;
+mod maintenance;
+mod method;
+mod options;
+mod range;
+mod response;
+mod retry;
+mod token;
+mod txn;
+mod watch;
+
+pub use auth::*;
+pub use client::Client;
+pub use cluster::*;
+pub use election::*;
+pub use error::{Error, ErrorKind, EtcdError, Result};
+pub use kv::*;
+pub use lease::{
+    KeepAlive, LeaseClient, LeaseGrantOptions, LeaseGrantResponse, LeaseKeepAliveResponse,
+    LeaseKeepAliveStream, LeaseKeeper, LeaseLeasesResponse, LeaseLost, LeaseRevokeResponse, LeaseStatus,
+    LeaseTimeToLiveOptions, LeaseTimeToLiveResponse,
+};
+pub use lock::*;
+pub use maintenance::*;
+pub use options::{
+    CONNECT_TIMEOUT, ConnectOptions, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, REQUEST_TIMEOUT,
+};
+pub use range::KeyRange;
+pub use response::{KeyValue, ResponseHeader};
+pub use tonic::{Code, Status};
+pub use txn::{Compare, CompareOp, Txn, TxnOp, TxnOpResponse, TxnResponse};
+pub use watch::{
+    Event, EventType, WatchClient, WatchFilterType, WatchOptions, WatchRequestSender, WatchResponse,
+    WatchResponseStream, WatchStream,
+};

@@ -1,0 +1,340 @@
+//! What all services of a client share: the life of one call, from picking an endpoint to the error a caller sees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcdkit_proto::EtcdError;
+use etcdkit_proto::etcdserverpb::AuthenticateRequest;
+use futures::Stream;
+use http::uri::PathAndQuery;
+use prost::Message;
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::client::Grpc;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+use crate::balancer::Balancer;
+use crate::endpoint::Slot;
+use crate::error::{Error, Result};
+use crate::lease::KeepAliveHub;
+use crate::method::{self, Class, Method};
+use crate::options::ConnectOptions;
+use crate::retry::{self, Verdict};
+use crate::token::{Token, TokenStore};
+use crate::watch::WatchHub;
+
+/// Least time one endpoint gets before a read is tried at the next one.
+const ATTEMPT_MIN: Duration = Duration::from_millis(250);
+
+/// A client's shared state. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Core {
+    shared: Arc<Shared>,
+    /// Time limit of a call made through this handle; `None` for calls that wait by nature.
+    timeout: Option<Duration>,
+}
+
+struct Shared {
+    balancer: Balancer,
+    options: ConnectOptions,
+    tokens: TokenStore,
+    watches: Arc<WatchHub>,
+    keep_alives: KeepAliveHub,
+}
+
+/// Where a call stands, kept outside the attempts so that a deadline that cuts them off can still tell.
+#[derive(Default)]
+struct Progress {
+    /// The request is with a server, answer outstanding.
+    in_flight: bool,
+    /// Why the last finished attempt failed.
+    last: Option<Status>,
+}
+
+impl Core {
+    pub(crate) fn new(balancer: Balancer, options: ConnectOptions) -> Self {
+        let timeout = Some(options.timeout);
+        let tokens = TokenStore::new(options.user.clone());
+        let (watches, keep_alives) = (Arc::default(), KeepAliveHub::default());
+        Self { shared: Arc::new(Shared { balancer, options, tokens, watches, keep_alives }), timeout }
+    }
+
+    pub(crate) fn with_timeout(&self, timeout: Option<Duration>) -> Self {
+        Self { shared: self.shared.clone(), timeout }
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    pub(crate) fn options(&self) -> &ConnectOptions {
+        &self.shared.options
+    }
+
+    pub(crate) fn balancer(&self) -> &Balancer {
+        &self.shared.balancer
+    }
+
+    pub(crate) fn tokens(&self) -> &TokenStore {
+        &self.shared.tokens
+    }
+
+    pub(crate) fn watches(&self) -> &Arc<WatchHub> {
+        &self.shared.watches
+    }
+
+    pub(crate) fn keep_alives(&self) -> &KeepAliveHub {
+        &self.shared.keep_alives
+    }
+
+    /// One request, one response.
+    pub(crate) async fn unary<Q, R>(&self, method: &Method<Q, R>, request: Q) -> Result<R>
+    where
+        Q: Message + Clone + 'static,
+        R: Message + Default + 'static,
+    {
+        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+            let request = with_metadata(request.clone(), metadata);
+            async move {
+                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                let response = grpc.unary(request, path, ProstCodec::<Q, R>::default()).await?;
+                Ok(response.into_inner())
+            }
+        })
+        .await
+    }
+
+    /// One request, a stream of responses. Opening it is retried like a read; what follows is the caller's.
+    pub(crate) async fn server_streaming<Q, R>(
+        &self,
+        method: &Method<Q, R>,
+        request: Q,
+    ) -> Result<Streaming<R>>
+    where
+        Q: Message + Clone + 'static,
+        R: Message + Default + 'static,
+    {
+        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+            let request = with_metadata(request.clone(), metadata);
+            async move {
+                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                let response = grpc.server_streaming(request, path, ProstCodec::<Q, R>::default()).await?;
+                Ok(response.into_inner())
+            }
+        })
+        .await
+    }
+
+    /// Opens a stream both ways, in one attempt: its owner knows what to send again.
+    pub(crate) async fn open<Q, R, S>(
+        &self,
+        method: &Method<Q, R>,
+        slot: &Slot,
+        requests: S,
+    ) -> Result<Streaming<R>, Status>
+    where
+        Q: Message + 'static,
+        R: Message + Default + 'static,
+        S: Stream<Item = Q> + Send + 'static,
+    {
+        let channel = slot.channel().await.map_err(Status::unavailable)?;
+        let mut grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+        let mut request = with_metadata(requests, self.tokens().current());
+        request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+        grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+        let path = PathAndQuery::from_static(method.path);
+        Ok(grpc.streaming(request, path, ProstCodec::<Q, R>::default()).await?.into_inner())
+    }
+
+    async fn call<Q, R, T, F, Fut>(&self, method: &Method<Q, R>, send: F) -> Result<T>
+    where
+        F: Fn(Grpc<Channel>, CallMetadata, PathAndQuery) -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        let mut progress = Progress::default();
+        let attempts = self.attempts(method, &send, deadline, &mut progress);
+        let outcome = match deadline {
+            None => Ok(attempts.await),
+            Some(deadline) => timeout_at(deadline, attempts).await,
+        };
+        match outcome {
+            Ok(result) => result,
+            Err(_) => Err(self.out_of_time(method.class, progress)),
+        }
+    }
+
+    async fn attempts<Q, R, T, F, Fut>(
+        &self,
+        method: &Method<Q, R>,
+        send: &F,
+        deadline: Option<Instant>,
+        progress: &mut Progress,
+    ) -> Result<T>
+    where
+        F: Fn(Grpc<Channel>, CallMetadata, PathAndQuery) -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let search_until = Instant::now() + self.options().connect_timeout;
+        let mut failed: Option<Arc<Slot>> = None;
+        let mut logins = 0;
+        for attempt in 0..retry::ATTEMPTS_MAX {
+            let endpoints = self.balancer().len() as u32;
+            if attempt > 0 && attempt % endpoints == 0 {
+                sleep(retry::backoff(attempt / endpoints - 1)).await;
+            }
+            let slot = self.balancer().pick(failed.as_ref());
+            let channel = match slot.channel().await {
+                Ok(channel) => channel,
+                Err(cause) => {
+                    slot.failed();
+                    let status = Status::unavailable(cause);
+                    // Every endpoint has had its turn, and none can be reached: waiting on would only look like a hang.
+                    if attempt + 1 >= endpoints && Instant::now() >= search_until {
+                        return Err(Error::GRpcStatus(status));
+                    }
+                    progress.last = Some(status);
+                    failed = Some(slot);
+                    continue;
+                }
+            };
+            let token = self.tokens().current();
+            let login = token.login;
+            let grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+            progress.in_flight = true;
+            let metadata = CallMetadata { token, require_leader: self.options().require_leader };
+            let answer = send(grpc, metadata, PathAndQuery::from_static(method.path));
+            let status = match self.bounded(method.class, deadline, answer).await {
+                Ok(value) => {
+                    slot.succeeded();
+                    return Ok(value);
+                }
+                Err(status) => status,
+            };
+            progress.in_flight = false;
+            match retry::judge(method.class, &status) {
+                Verdict::Login if logins < retry::LOGINS_MAX && self.may_login(method.path) => {
+                    logins += 1;
+                    Box::pin(self.login(login)).await?;
+                }
+                Verdict::Again if attempt + 1 < retry::ATTEMPTS_MAX => {
+                    self.note_failure(&slot, &status);
+                    if retry::never_sent(&status) && Instant::now() >= search_until {
+                        return Err(retry::report(Verdict::Fail, status));
+                    }
+                    failed = Some(slot);
+                }
+                verdict => {
+                    self.note_failure(&slot, &status);
+                    return Err(retry::report(verdict, status));
+                }
+            }
+            progress.last = Some(status);
+        }
+        let last = progress.last.take().unwrap_or_else(|| Status::unavailable("no attempt succeeded"));
+        Err(Error::GRpcStatus(last))
+    }
+
+    /// A silent endpoint must not eat a read's whole time while another endpoint could answer.
+    async fn bounded<T>(
+        &self,
+        class: Class,
+        deadline: Option<Instant>,
+        answer: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        let endpoints = self.balancer().len() as u32;
+        let (Class::Read, Some(deadline), 2..) = (class, deadline, endpoints) else {
+            return answer.await;
+        };
+        let share = (deadline.saturating_duration_since(Instant::now()) / endpoints).max(ATTEMPT_MIN);
+        match timeout_at(Instant::now() + share, answer).await {
+            Ok(result) => result,
+            Err(_) => Err(Status::unavailable(format!("no answer within {share:?}"))),
+        }
+    }
+
+    fn note_failure(&self, slot: &Slot, status: &Status) {
+        if status.code() == Code::Unavailable || std::error::Error::source(status).is_some() {
+            slot.failed();
+            // The server's own answer shows that the connection works.
+            if EtcdError::from_message(status.message()).is_none() {
+                slot.disconnect();
+            }
+        }
+    }
+
+    fn out_of_time(&self, class: Class, progress: Progress) -> Error {
+        let limit = self.timeout.unwrap_or_default();
+        if !progress.in_flight {
+            return match progress.last {
+                Some(status) => Error::GRpcStatus(status),
+                None => Error::deadline(format!("no connection within {limit:?}")),
+            };
+        }
+        // The connection may be dead without the operating system knowing: the next call makes a new one.
+        if self.balancer().len() == 1 {
+            self.balancer().pick(None).disconnect();
+        }
+        let status = Status::deadline_exceeded(format!("no answer within {limit:?}"));
+        match class {
+            Class::Read => Error::GRpcStatus(status),
+            Class::Write => Error::OutcomeUnknown(status),
+        }
+    }
+
+    /// A refused login is not cured by another login.
+    fn may_login(&self, path: &str) -> bool {
+        path != method::AUTHENTICATE.path && self.tokens().user().is_some()
+    }
+
+    /// Logs in, unless somebody has since `seen`, the login whose token was refused.
+    pub(crate) async fn login(&self, seen: u64) -> Result<()> {
+        let tokens = self.tokens();
+        let _turn = tokens.turn.lock().await;
+        if tokens.current().login != seen {
+            return Ok(());
+        }
+        let Some((name, password)) = tokens.user() else {
+            tokens.replace(None);
+            return Ok(());
+        };
+        // The old token would be checked, and refused, even here.
+        tokens.replace(None);
+        let within = self.with_timeout(Some(self.options().timeout));
+        match within.unary(&method::AUTHENTICATE, AuthenticateRequest { name, password }).await {
+            Ok(response) => {
+                tokens.replace(Some(MetadataValue::try_from(response.token)?));
+                Ok(())
+            }
+            // Go's client goes on without a token too: credentials in a configuration outlive `auth disable`.
+            Err(error) if error.etcd() == Some(EtcdError::AuthNotEnabled) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What travels with a request besides its message.
+pub(crate) struct CallMetadata {
+    token: Token,
+    require_leader: bool,
+}
+
+impl From<Token> for CallMetadata {
+    fn from(token: Token) -> Self {
+        Self { token, require_leader: false }
+    }
+}
+
+fn with_metadata<T>(message: T, metadata: impl Into<CallMetadata>) -> Request<T> {
+    let metadata = metadata.into();
+    let mut request = Request::new(message);
+    if let Some(token) = metadata.token.value {
+        request.metadata_mut().insert("token", token);
+    }
+    if metadata.require_leader {
+        request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
+    }
+    request
+}

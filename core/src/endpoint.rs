@@ -1,0 +1,190 @@
+//! One server address: how to reach it, whether it is worth trying, and its connection.
+//!
+//! Connections are made by one caller on behalf of all who wait, so that a dead server costs one connect timeout and
+//! not one for each call behind it.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::{Error, Result};
+use crate::options::ConnectOptions;
+
+/// How long a failed endpoint is passed over at first, where another one can serve.
+const DOWN_FIRST: Duration = Duration::from_millis(50);
+/// Longest time a failed endpoint is passed over: a restarted server is noticed within this.
+const DOWN_MAX: Duration = Duration::from_secs(2);
+
+/// One endpoint with its health and its connection.
+pub(crate) struct Slot {
+    name: String,
+    target: Option<Endpoint>,
+    connect_timeout: Duration,
+    link: tokio::sync::Mutex<Link>,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Link {
+    channel: Option<Channel>,
+    failed: Option<(Instant, String)>,
+}
+
+#[derive(Default)]
+struct Health {
+    failures: u32,
+    down_until: Option<Instant>,
+}
+
+impl Slot {
+    pub(crate) fn new(address: &str, options: &ConnectOptions) -> Result<Self> {
+        let target = target(address, options)?;
+        Ok(Self {
+            name: address.to_owned(),
+            target: Some(target),
+            connect_timeout: options.connect_timeout,
+            link: tokio::sync::Mutex::default(),
+            health: Mutex::default(),
+        })
+    }
+
+    /// A slot around a channel made elsewhere: it is never reconnected by us.
+    pub(crate) fn fixed(channel: Channel) -> Self {
+        let link = Link { channel: Some(channel), failed: None };
+        Self {
+            name: "channel".to_owned(),
+            target: None,
+            connect_timeout: Duration::ZERO,
+            link: tokio::sync::Mutex::new(link),
+            health: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The connection, made now if there is none. An error means that nothing has been sent.
+    pub(crate) async fn channel(&self) -> Result<Channel, String> {
+        let asked = Instant::now();
+        let mut link = self.link.lock().await;
+        if let Some(channel) = &link.channel {
+            return Ok(channel.clone());
+        }
+        if let Some((when, cause)) = &link.failed
+            && *when > asked
+        {
+            return Err(cause.clone());
+        }
+        let Some(target) = &self.target else {
+            return Err("the channel is closed".to_owned());
+        };
+        let outcome = match timeout(self.connect_timeout, target.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(deepest(&error)),
+            Err(_) => Err(format!("no connection within {:?}", self.connect_timeout)),
+        };
+        match outcome {
+            Ok(channel) => {
+                link.channel = Some(channel.clone());
+                Ok(channel)
+            }
+            Err(cause) => {
+                let cause = format!("{}: {cause}", self.name);
+                link.failed = Some((Instant::now(), cause.clone()));
+                Err(cause)
+            }
+        }
+    }
+
+    /// Forgets the connection, so that the next caller makes a new one. Calls in flight on it go on.
+    pub(crate) fn disconnect(&self) {
+        if self.target.is_none() {
+            return;
+        }
+        // Held only by a caller that is connecting: then there is nothing to forget.
+        if let Ok(mut link) = self.link.try_lock() {
+            link.channel = None;
+        }
+    }
+
+    pub(crate) fn succeeded(&self) {
+        let mut health = self.health.lock();
+        if health.failures > 0 {
+            *health = Health::default();
+        }
+    }
+
+    pub(crate) fn failed(&self) {
+        let mut health = self.health.lock();
+        let pause = DOWN_FIRST.saturating_mul(1 << health.failures.min(8)).min(DOWN_MAX);
+        health.failures += 1;
+        health.down_until = Some(Instant::now() + pause);
+    }
+
+    /// When the endpoint may be tried again; `None` when it is healthy.
+    pub(crate) fn down_until(&self, now: Instant) -> Option<Instant> {
+        self.health.lock().down_until.filter(|until| *until > now)
+    }
+}
+
+fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
+    if address.is_empty() {
+        return Err(Error::EndpointError("an endpoint is empty; write it as host:port".to_owned()));
+    }
+    if address.starts_with("https://") || address.starts_with("unixs://") {
+        let text = format!("{address}: this version speaks plain TCP only; use an http:// endpoint");
+        return Err(Error::EndpointError(text));
+    }
+    let uri = match address.contains("://") || address.starts_with("unix:") {
+        true => address.to_owned(),
+        false => format!("http://{address}"),
+    };
+    let refused = |cause: String| Error::EndpointError(format!("{address}: {cause}; write it as host:port"));
+    let mut target = Endpoint::from_shared(uri).map_err(|error| refused(deepest(&error)))?;
+    if !address.starts_with("unix:") && target.uri().host().is_none_or(str::is_empty) {
+        return Err(refused("no host".to_owned()));
+    }
+    target = target
+        .connect_timeout(options.connect_timeout)
+        .tcp_nodelay(true)
+        .tcp_keepalive(options.tcp_keepalive)
+        .keep_alive_while_idle(options.keep_alive_while_idle);
+    if let Some((interval, patience)) = options.keep_alive {
+        target = target.http2_keep_alive_interval(interval).keep_alive_timeout(patience);
+    }
+    target
+        .user_agent(concat!("etcdkit/", env!("CARGO_PKG_VERSION")))
+        .map_err(|error| refused(deepest(&error)))
+}
+
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_come_with_and_without_a_scheme() {
+        for good in [
+            "localhost:2379",
+            "http://127.0.0.1:2379",
+            "[::1]:2379",
+            "unix:///tmp/socket",
+            "unix:/tmp/socket",
+        ] {
+            assert!(Slot::new(good, &ConnectOptions::new()).is_ok(), "{good}");
+        }
+        for bad in ["", "https://localhost:2379", "http://", "a b:1"] {
+            assert!(Slot::new(bad, &ConnectOptions::new()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Keeping one lease alive without the user's help, and telling exactly once when that fails.
+//!
+//! The client's own clock decides: a lease that was last renewed longer than its TTL ago counts as lost even if no
+//! server says so, because nobody can know whether its keys still exist. What is told is why.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::keeper::renew;
+use crate::core::Core;
+use crate::error::Error;
+
+/// Renewals within one TTL, as in etcd's Go client: two may fail before the lease is in danger.
+const RENEWALS_PER_TTL: u32 = 3;
+/// Pause after a failed renewal.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a lease is lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaseLost {
+    /// The server does not know the lease: it has expired or been revoked.
+    #[error("the lease has expired or been revoked")]
+    Gone,
+    /// No server could be reached for as long as the lease lives.
+    #[error("the lease could not be renewed in time: {0}")]
+    Unreachable(String),
+    /// The server refuses to renew it.
+    #[error("the server refuses to renew the lease: {0}")]
+    Refused(String),
+}
+
+/// A lease kept alive in the background, until this object is dropped. Dropping it does not revoke the lease.
+pub struct KeepAlive {
+    id: i64,
+    lost: watch::Receiver<Option<LeaseLost>>,
+    task: AbortHandle,
+}
+
+impl KeepAlive {
+    pub(crate) fn start(core: Core, id: i64, ttl: i64) -> Self {
+        let (tell, lost) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            let reason = run(&core, id, ttl).await;
+            tell.send_replace(Some(reason));
+        });
+        Self { id, lost, task: task.abort_handle() }
+    }
+
+    /// The lease.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Waits until the lease is lost. May be called by several at once.
+    pub async fn lost(&self) -> LeaseLost {
+        wait(self.lost.clone()).await
+    }
+
+    /// Why the lease is lost, or `None` while it lives.
+    pub fn is_lost(&self) -> Option<LeaseLost> {
+        self.lost.borrow().clone()
+    }
+
+    pub(crate) fn watcher(&self) -> watch::Receiver<Option<LeaseLost>> {
+        self.lost.clone()
+    }
+}
+
+impl Drop for KeepAlive {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for KeepAlive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeepAlive")
+            .field("id", &self.id)
+            .field("lost", &*self.lost.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for the loss. Without anybody keeping the lease alive any more there is no loss to tell.
+pub(crate) async fn wait(mut lost: watch::Receiver<Option<LeaseLost>>) -> LeaseLost {
+    match lost.wait_for(Option::is_some).await {
+        Ok(reason) => reason.clone().expect("invariant: waited for a reason"),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn run(core: &Core, id: i64, ttl: i64) -> LeaseLost {
+    let seconds = |ttl: i64| Duration::from_secs(u64::try_from(ttl).unwrap_or(0).max(1));
+    let mut ttl = seconds(ttl);
+    let mut expires = Instant::now() + ttl;
+    let mut cause = "no renewal was answered".to_owned();
+    loop {
+        let asked = Instant::now();
+        // Dropped at the deadline: a renewal that arrives later proves nothing about the time in between.
+        let answer = tokio::select! {
+            answer = renew(core, id) => answer,
+            () = sleep_until(expires) => return LeaseLost::Unreachable(cause),
+        };
+        match answer {
+            Ok(response) if response.ttl() <= 0 => return LeaseLost::Gone,
+            Ok(response) => {
+                ttl = seconds(response.ttl());
+                expires = asked + ttl;
+                sleep(ttl / RENEWALS_PER_TTL).await;
+            }
+            Err(error) if passing(&error) => {
+                cause = error.to_string();
+                sleep(RETRY_PAUSE).await;
+            }
+            Err(error) => return LeaseLost::Refused(error.to_string()),
+        }
+    }
+}
+
+fn passing(error: &Error) -> bool {
+    use crate::error::ErrorKind::{Cancelled, DeadlineExceeded, Internal, Unavailable, Unknown};
+    matches!(error.kind(), Cancelled | DeadlineExceeded | Internal | Unavailable | Unknown)
+}
