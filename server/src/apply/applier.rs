@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 
+use super::lease::Lessor;
 use super::{ApplyError, Progress, RunEntry, StateMachine, compact, kv, lease, txn};
 use crate::backend::{Backend, Table};
 use crate::command::{Applied, Operation, Outcome};
-use super::lease::Lessor;
 use crate::mvcc::watch::Hub;
 use crate::mvcc::{MvccError, Store, StoreWriter};
 
@@ -54,7 +54,8 @@ impl Applier {
             outcomes.push(at_work.apply(entry)?);
         }
         let mut writer = at_work.writer;
-        let stored = StoredProgress { applied: progress.applied.clone(), membership: progress.membership.clone() };
+        let stored =
+            StoredProgress { applied: progress.applied.clone(), membership: progress.membership.clone() };
         let stored = Bytes::from(stored.encode_to_vec());
         writer.backend().put(Table::Meta, PROGRESS, stored.clone());
         self.hub.publish(writer.commit(stored)?);
@@ -87,7 +88,8 @@ impl Run<'_, '_> {
 
 impl StateMachine for Applier {
     fn progress(&self) -> Result<Option<Progress>, ApplyError> {
-        let stored = self.backend.get(Table::Meta, PROGRESS).map_err(|error| ApplyError(error.to_string()))?;
+        let stored =
+            self.backend.get(Table::Meta, PROGRESS).map_err(|error| ApplyError(error.to_string()))?;
         stored.map(read_progress).transpose()
     }
 

@@ -57,7 +57,12 @@ impl Lessor {
         }
     }
 
-    pub(super) fn grant(&self, _: &mut crate::backend::BackendWriter<'_>, id: i64, ttl: i64) -> Result<i64, etcdkit_proto::EtcdError> {
+    pub(super) fn grant(
+        &self,
+        _: &mut crate::backend::BackendWriter<'_>,
+        id: i64,
+        ttl: i64,
+    ) -> Result<i64, etcdkit_proto::EtcdError> {
         let mut state = self.0.lock();
         if state.leases.contains_key(&id) {
             return Err(etcdkit_proto::EtcdError::LeaseExist);
@@ -66,7 +71,11 @@ impl Lessor {
         Ok(ttl)
     }
 
-    pub(super) fn revoke(&self, _: &mut crate::backend::BackendWriter<'_>, id: i64) -> Result<Vec<bytes::Bytes>, etcdkit_proto::EtcdError> {
+    pub(super) fn revoke(
+        &self,
+        _: &mut crate::backend::BackendWriter<'_>,
+        id: i64,
+    ) -> Result<Vec<bytes::Bytes>, etcdkit_proto::EtcdError> {
         let mut state = self.0.lock();
         let keys = state.leases.remove(&id).ok_or(etcdkit_proto::EtcdError::LeaseNotFound)?;
         for key in &keys {

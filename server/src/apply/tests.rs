@@ -13,7 +13,7 @@ use crate::backend::{Backend, BackendOptions, EngineKind};
 use crate::command::{Applied, Operation};
 use crate::io::disk::DiskIo;
 use crate::mvcc::Store;
-use crate::mvcc::watch::Hub;
+use crate::mvcc::watch::{Hub, HubOptions};
 
 struct Machine {
     applier: Applier,
@@ -27,7 +27,8 @@ impl Machine {
         let backend = Backend::open(Arc::new(DiskIo), Path::new(""), EngineKind::Memory, options).unwrap();
         let lessor = Arc::new(Lessor::default());
         let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key)).unwrap();
-        let applier = Applier::new(backend, store.clone(), lessor, Hub::new(store.clone()));
+        let applier =
+            Applier::new(backend, store.clone(), lessor, Hub::new(store.clone(), HubOptions::default()));
         Machine { applier, store, index: 0 }
     }
 

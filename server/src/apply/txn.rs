@@ -30,7 +30,8 @@ pub fn is_read_only(request: &TxnRequest) -> bool {
 
 /// Whether a read-only transaction may be answered from local state. One without operations may.
 pub fn is_serializable(request: &TxnRequest) -> bool {
-    let local = |op: &RequestOp| matches!(&op.request, Some(Request::RequestRange(range)) if range.serializable);
+    let local =
+        |op: &RequestOp| matches!(&op.request, Some(Request::RequestRange(range)) if range.serializable);
     request.success.iter().chain(&request.failure).all(local)
 }
 
@@ -203,7 +204,9 @@ fn holds_for(compare: &Compare, kv: &KeyValue) -> bool {
     let order = match (CompareTarget::try_from(compare.target), union) {
         (Ok(CompareTarget::Version), Some(TargetUnion::Version(value))) => kv.version.cmp(value),
         (Ok(CompareTarget::Version), _) => kv.version.cmp(&0),
-        (Ok(CompareTarget::Create), Some(TargetUnion::CreateRevision(value))) => kv.create_revision.cmp(value),
+        (Ok(CompareTarget::Create), Some(TargetUnion::CreateRevision(value))) => {
+            kv.create_revision.cmp(value)
+        }
         (Ok(CompareTarget::Create), _) => kv.create_revision.cmp(&0),
         (Ok(CompareTarget::Mod), Some(TargetUnion::ModRevision(value))) => kv.mod_revision.cmp(value),
         (Ok(CompareTarget::Mod), _) => kv.mod_revision.cmp(&0),

@@ -76,7 +76,8 @@ impl Store {
     fn walk_on(&self, walk: &mut Walk) {
         let limits = CompactLimits { keys: KEYS_PER_STEP, records: RECORDS_PER_STEP };
         let mut dropped = Vec::new();
-        walk.cursor = self.shared.index.write().compact(walk.target, walk.cursor.take(), limits, &mut dropped);
+        walk.cursor =
+            self.shared.index.write().compact(walk.target, walk.cursor.take(), limits, &mut dropped);
         walk.walked = walk.cursor.is_none();
         walk.dropped.extend(dropped);
     }

@@ -179,9 +179,12 @@ impl History {
             let revisions = generation.revisions.as_slice();
             let count = revisions.iter().take_while(|revision| drops(revision)).count();
             let all = count == revisions.len();
-            dropped.extend(revisions[..count].iter().enumerate().map(|(place, revision)| {
-                (*revision, generation.ended && place + 1 == revisions.len())
-            }));
+            dropped.extend(
+                revisions[..count]
+                    .iter()
+                    .enumerate()
+                    .map(|(place, revision)| (*revision, generation.ended && place + 1 == revisions.len())),
+            );
             if !all && count > 0 {
                 generation.first_version += count as i64;
                 generation.revisions.drop_first(count);
@@ -234,7 +237,14 @@ impl KeyIndex {
         }
     }
 
-    pub(super) fn restore(&mut self, key: &[u8], created: i64, version: i64, revision: Revision, tombstone: bool) {
+    pub(super) fn restore(
+        &mut self,
+        key: &[u8],
+        created: i64,
+        version: i64,
+        revision: Revision,
+        tombstone: bool,
+    ) {
         match self.keys.get_mut(key) {
             Some(history) => history.restore(created, version, revision, tombstone),
             None => {
@@ -256,7 +266,11 @@ impl KeyIndex {
             (Bound::Included(start), Bound::Included(end)) => start > end,
             _ => false,
         };
-        let bounds = if empty { (Bound::Included(start_of(start)), Bound::Excluded(start_of(start))) } else { (start, end) };
+        let bounds = if empty {
+            (Bound::Included(start_of(start)), Bound::Excluded(start_of(start)))
+        } else {
+            (start, end)
+        };
         self.keys.range::<[u8], _>(bounds).map(|(key, history)| (key.as_ref(), history))
     }
 
@@ -289,11 +303,6 @@ impl KeyIndex {
             self.keys.remove(&key);
         }
         next
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
     }
 }
 

@@ -22,7 +22,7 @@ mod write;
 pub use hash::KeyValueHash;
 pub use range_stream::RangeStream;
 pub use revision::{FIRST_REVISION, NEVER_COMPACTED, RecordKey, Revision};
-pub use store::{Marks, Store, Snapshot};
+pub use store::{Marks, Snapshot, Store};
 pub use write::{Change, ChangeKind, Committed, StoreWriter};
 
 use etcdkit_proto::EtcdError;

@@ -69,7 +69,8 @@ pub(super) fn range(
     if in_order {
         picked.truncate(limit_of(request));
     }
-    let mut kvs = picked.into_iter().map(|(key, found)| pair(records, key, found)).collect::<Result<Vec<_>, _>>()?;
+    let mut kvs =
+        picked.into_iter().map(|(key, found)| pair(records, key, found)).collect::<Result<Vec<_>, _>>()?;
     order.sort(&mut kvs);
     kvs.truncate(limit_of(request));
     if request.keys_only {
@@ -159,7 +160,10 @@ fn passes(request: &RangeRequest, found: &Found) -> bool {
 enum Ordered {
     /// As the index has it: by key, ascending.
     Native,
-    By { target: SortTarget, descending: bool },
+    By {
+        target: SortTarget,
+        descending: bool,
+    },
 }
 
 impl Ordered {

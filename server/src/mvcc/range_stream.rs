@@ -60,7 +60,8 @@ impl RangeStream {
         chunk.header = None;
         chunk.count = 0;
         if self.done {
-            chunk.header = Some(ResponseHeader { revision: self.header_revision, ..ResponseHeader::default() });
+            chunk.header =
+                Some(ResponseHeader { revision: self.header_revision, ..ResponseHeader::default() });
             chunk.count = self.sent + if chunk.more { self.count_rest()? } else { 0 };
             return Ok(Some(chunk));
         }

@@ -91,13 +91,18 @@ mod tests {
             lease: -1,
         };
         let record = kv.encode_to_vec();
-        let expected = Head { key: b"k", create_revision: 300, mod_revision: i64::MAX, version: 7, lease: -1 };
+        let expected =
+            Head { key: b"k", create_revision: 300, mod_revision: i64::MAX, version: 7, lease: -1 };
         assert_eq!(head(&record).unwrap(), expected);
     }
 
     #[test]
     fn a_cut_record_is_refused_and_not_misread() {
-        let kv = KeyValue { key: Bytes::from_static(b"key"), value: Bytes::from_static(b"v"), ..KeyValue::default() };
+        let kv = KeyValue {
+            key: Bytes::from_static(b"key"),
+            value: Bytes::from_static(b"v"),
+            ..KeyValue::default()
+        };
         let record = kv.encode_to_vec();
         assert_eq!(head(&record[..record.len() - 1]), None);
         assert_eq!(head(&[0xff; 20]), None);

@@ -210,7 +210,8 @@ struct Restored {
 
 impl Restored {
     fn read(backend: &Backend) -> Result<Self, MvccError> {
-        let mut restored = Restored { index: KeyIndex::default(), revision: FIRST_REVISION, leases: HashMap::new() };
+        let mut restored =
+            Restored { index: KeyIndex::default(), revision: FIRST_REVISION, leases: HashMap::new() };
         let mut outcome = Ok(());
         backend.visit(Table::Key, Bound::Unbounded, Bound::Unbounded, |key, record| {
             outcome = restored.add(key, record);
