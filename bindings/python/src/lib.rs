@@ -1,1 +1,40 @@
-//! The Python SDK.
+//! The native module of the Python SDK.
+//!
+//! It converts, calls and converts back; what a call means is in the core, what it is called is in
+//! the Python package. Nothing here runs code of the program on a runtime thread, and no runtime
+//! thread ever takes the GIL: results wait in plain data until a thread of Python fetches them.
+
+mod call;
+mod codec;
+mod completions;
+mod failure;
+mod process;
+mod runtime;
+mod wait;
+mod wake;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// The `range_end` that selects every key with this prefix.
+#[pyfunction]
+fn prefix_end<'py>(py: Python<'py>, prefix: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &etcdkit_proto::key_range::prefix_end(prefix))
+}
+
+/// Starts anew in a forked child: nothing of the parent's is touched.
+#[pyfunction]
+fn process_forked() {
+    wait::reset_after_fork();
+}
+
+#[pymodule(gil_used = false)]
+fn _etcdkit(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<call::Call>()?;
+    module.add_class::<codec::Codec>()?;
+    module.add_class::<completions::Completions>()?;
+    module.add_function(wrap_pyfunction!(prefix_end, module)?)?;
+    module.add_function(wrap_pyfunction!(process_forked, module)?)?;
+    module.add_function(wrap_pyfunction!(wait::interpreter_exits, module)?)?;
+    Ok(())
+}
