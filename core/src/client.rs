@@ -66,6 +66,10 @@ impl Client {
         Ok(Self { core })
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// The same client with another time limit for the calls made through this handle.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::AuthenticateRequest;
 use futures::Stream;
@@ -16,6 +17,7 @@ use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::balancer::Balancer;
+use crate::encoded::Untouched;
 use crate::endpoint::Slot;
 use crate::error::{Error, Result};
 use crate::lease::KeepAliveHub;
@@ -101,6 +103,18 @@ impl Core {
                 grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
                 let response = grpc.unary(request, path, ProstCodec::<Q, R>::default()).await?;
                 Ok(response.into_inner())
+            }
+        })
+        .await
+    }
+
+    /// One request, one response, both left encoded.
+    pub(crate) async fn unary_encoded(&self, method: &Method<Bytes, Bytes>, request: Bytes) -> Result<Bytes> {
+        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+            let request = with_metadata(request.clone(), metadata);
+            async move {
+                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                Ok(grpc.unary(request, path, Untouched).await?.into_inner())
             }
         })
         .await

@@ -11,6 +11,7 @@ mod client;
 mod cluster;
 mod core;
 mod election;
+mod encoded;
 mod endpoint;
 mod error;
 mod kv;

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::v3electionpb as election;
 use etcdkit_proto::v3lockpb as lock;
@@ -33,6 +34,9 @@ const fn write<Q, R>(path: &'static str) -> Method<Q, R> {
 macro_rules! methods {
     ($($name:ident: $class:ident $path:literal $request:ty => $response:ty;)*) => {
         $(pub(crate) static $name: Method<$request, $response> = $class($path);)*
+
+        /// Path and class of every RPC, for calls whose messages stay encoded.
+        static PATHS: &[(&str, Class)] = &[$(($path, $class::<$request, $response>($path).class)),*];
     };
 }
 
@@ -95,4 +99,10 @@ methods! {
     LEADER: read "/v3electionpb.Election/Leader" election::LeaderRequest => election::LeaderResponse;
     OBSERVE: read "/v3electionpb.Election/Observe" election::LeaderRequest => election::LeaderResponse;
     RESIGN: write "/v3electionpb.Election/Resign" election::ResignRequest => election::ResignResponse;
+}
+
+/// The RPC with this path, for calls whose messages stay encoded.
+pub(crate) fn encoded(path: &str) -> Option<Method<Bytes, Bytes>> {
+    let (path, class) = PATHS.iter().find(|(known, _)| *known == path)?;
+    Some(Method { path, class: *class, types: PhantomData })
 }

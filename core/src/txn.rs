@@ -103,7 +103,7 @@ fn request_only_reads(request: &Request) -> bool {
     }
 }
 
-fn op_only_reads(op: &pb::RequestOp) -> bool {
+pub(crate) fn op_only_reads(op: &pb::RequestOp) -> bool {
     op.request.as_ref().is_none_or(request_only_reads)
 }
 

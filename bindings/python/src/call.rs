@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use crate::completions::{Completions, Queue};
 use crate::failure::Failure;
 use crate::process::Owner;
+use crate::runtime::{Running, Scope};
 use crate::wait::{Waited, wait};
 
 /// Makes the Python object of a result; runs with the GIL held.
@@ -55,16 +56,16 @@ impl Slot {
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct Call {
     slot: Arc<Slot>,
-    running: crate::runtime::Running,
+    running: Running,
     owner: Owner,
 }
 
 impl Call {
     /// Starts a call on the runtime.
-    pub(crate) fn start(work: impl Future<Output = Outcome> + Send + 'static) -> PyResult<Self> {
+    pub(crate) fn start(scope: &Scope, work: impl Future<Output = Outcome> + Send + 'static) -> PyResult<Self> {
         let slot = Arc::new(Slot { state: Mutex::new(State::Pending(None)), changed: Condvar::new() });
         let completed = slot.clone();
-        let running = crate::runtime::start(work, move |outcome| completed.complete(outcome))?;
+        let running = crate::runtime::start(scope, work, move |outcome| completed.complete(outcome))?;
         Ok(Call { slot, running, owner: Owner::current() })
     }
 }
@@ -134,5 +135,14 @@ impl Call {
         self.owner.check("this call")?;
         self.running.cancel();
         Ok(())
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // Nobody can take the result any more. In a forked child the call is the parent's business.
+        if self.owner.is_current() {
+            self.running.cancel();
+        }
     }
 }

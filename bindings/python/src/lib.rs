@@ -5,13 +5,17 @@
 //! thread ever takes the GIL: results wait in plain data until a thread of Python fetches them.
 
 mod call;
+mod client;
 mod codec;
 mod completions;
 mod failure;
+mod keep_alive;
 mod process;
 mod runtime;
+mod snapshot;
 mod wait;
 mod wake;
+mod watch;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -26,13 +30,19 @@ fn prefix_end<'py>(py: Python<'py>, prefix: &[u8]) -> Bound<'py, PyBytes> {
 #[pyfunction]
 fn process_forked() {
     wait::reset_after_fork();
+    runtime::reset_after_fork();
 }
 
 #[pymodule(gil_used = false)]
 fn _etcdkit(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
+    module.add_class::<client::NativeClient>()?;
     module.add_class::<codec::Codec>()?;
     module.add_class::<completions::Completions>()?;
+    module.add_class::<keep_alive::NativeKeepAlive>()?;
+    module.add_class::<snapshot::NativeSnapshot>()?;
+    module.add_class::<watch::NativeWatch>()?;
     module.add_function(wrap_pyfunction!(prefix_end, module)?)?;
     module.add_function(wrap_pyfunction!(process_forked, module)?)?;
     module.add_function(wrap_pyfunction!(wait::interpreter_exits, module)?)?;

@@ -572,6 +572,9 @@ class Etcd3Client(MultiEndpointEtcd3Client):
             points[0].opts = list(grpc_options or ())
         super().__init__(points, timeout=timeout, user=user, password=password)
 
+    def __enter__(self) -> Etcd3Client:
+        return self
+
     @property
     def uses_secure_channel(self) -> bool:
         """Whether the connection is encrypted."""

@@ -1,0 +1,14 @@
+"""The client for asyncio: ``etcdkit.aio.client(...)``, with the names of the sync client."""
+
+from etcdkit.aio.client import Etcd3Client, MultiEndpointEtcd3Client, client
+from etcdkit.aio.leases import KeepAlive, Lease
+from etcdkit.aio.locks import Lock
+
+__all__ = [
+    "Etcd3Client",
+    "KeepAlive",
+    "Lease",
+    "Lock",
+    "MultiEndpointEtcd3Client",
+    "client",
+]

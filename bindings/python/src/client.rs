@@ -1,0 +1,191 @@
+//! The native client: the core's client with its calls started from Python.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use etcdkit::{Client, ConnectOptions};
+use prost::Message;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tokio::sync::OnceCell;
+
+use crate::call::{Call, Finish};
+use crate::codec::Codec;
+use crate::failure::Failure;
+use crate::keep_alive::{NativeKeepAlive, wire};
+use crate::process::Owner;
+use crate::runtime::Scope;
+use crate::snapshot::NativeSnapshot;
+use crate::watch::NativeWatch;
+
+/// The core's client, made on the runtime by the first call that needs it.
+pub(crate) struct Lazy {
+    endpoints: Vec<String>,
+    options: ConnectOptions,
+    client: OnceCell<Client>,
+}
+
+impl Lazy {
+    pub(crate) async fn client(&self) -> Result<Client, Failure> {
+        let connect = || Client::connect(self.endpoints.clone(), Some(self.options.clone()));
+        Ok(self.client.get_or_try_init(connect).await?.clone())
+    }
+}
+
+/// A client of a cluster. Connects with its first call.
+#[pyclass(frozen, module = "etcdkit._etcdkit")]
+pub(crate) struct NativeClient {
+    lazy: Arc<Lazy>,
+    scope: Scope,
+    owner: Owner,
+}
+
+#[pymethods]
+impl NativeClient {
+    #[new]
+    #[pyo3(signature = (
+        endpoints, *, user=None, password=None, timeout=None,
+        keep_alive_interval=None, keep_alive_timeout=None, keep_alive_while_idle=false,
+    ))]
+    fn new(
+        endpoints: Vec<String>,
+        user: Option<String>,
+        password: Option<String>,
+        timeout: Option<f64>,
+        keep_alive_interval: Option<f64>,
+        keep_alive_timeout: Option<f64>,
+        keep_alive_while_idle: bool,
+    ) -> PyResult<Self> {
+        let mut options = ConnectOptions::new().with_keep_alive_while_idle(keep_alive_while_idle);
+        if let (Some(user), Some(password)) = (user, password) {
+            options = options.with_user(user, password);
+        }
+        if let Some(timeout) = timeout {
+            options = options.with_timeout(seconds(timeout)?);
+        }
+        if keep_alive_interval.is_some() || keep_alive_timeout.is_some() {
+            let interval = keep_alive_interval.map_or(Ok(etcdkit::KEEP_ALIVE_INTERVAL), seconds)?;
+            let patience = keep_alive_timeout.map_or(Ok(etcdkit::KEEP_ALIVE_TIMEOUT), seconds)?;
+            options = options.with_keep_alive(interval, patience);
+        }
+        let lazy = Lazy { endpoints, options, client: OnceCell::new() };
+        Ok(NativeClient { lazy: Arc::new(lazy), scope: Scope::default(), owner: Owner::current() })
+    }
+
+    /// Makes the client and logs in; the first call does it too.
+    fn connect(&self) -> PyResult<Call> {
+        let lazy = self.lazy()?;
+        self.start(async move {
+            lazy.client().await?;
+            Ok(nothing())
+        })
+    }
+
+    /// A unary RPC by its path; the request is encoded, the response is made with the codec.
+    #[pyo3(signature = (path, request, response, timeout=None))]
+    fn call(&self, path: String, request: &[u8], response: Py<Codec>, timeout: Option<f64>) -> PyResult<Call> {
+        let (lazy, request) = (self.lazy()?, Bytes::copy_from_slice(request));
+        let timeout = timeout.map(seconds).transpose()?;
+        self.start(async move {
+            let client = limited(lazy.client().await?, timeout);
+            let answer = client.call_encoded(&path, request).await?;
+            Ok(decoded(response, answer))
+        })
+    }
+
+    /// Opens a watch from an encoded WatchCreateRequest; the result is a NativeWatch.
+    #[pyo3(signature = (request, response, timeout=None))]
+    fn watch(&self, request: &[u8], response: Py<Codec>, timeout: Option<f64>) -> PyResult<Call> {
+        let lazy = self.lazy()?;
+        let request = Message::decode(request).map_err(|error: prost::DecodeError| PyValueError::new_err(error.to_string()))?;
+        let (timeout, scope) = (timeout.map(seconds).transpose()?, self.scope.clone());
+        self.start(async move {
+            let client = limited(lazy.client().await?, timeout);
+            let watch = NativeWatch::open(client, request, response, &scope).await?;
+            Ok(Box::new(move |py: Python<'_>| Ok(Py::new(py, watch)?.into_any())) as Finish)
+        })
+    }
+
+    /// Renews a lease once; the result is its LeaseKeepAliveResponse.
+    #[pyo3(signature = (lease_id, response, timeout=None))]
+    fn keep_alive_once(&self, lease_id: i64, response: Py<Codec>, timeout: Option<f64>) -> PyResult<Call> {
+        let lazy = self.lazy()?;
+        let timeout = timeout.map(seconds).transpose()?;
+        self.start(async move {
+            let client = limited(lazy.client().await?, timeout);
+            let answer = client.lease_client().keep_alive_once(lease_id).await?;
+            Ok(decoded(response, wire(&answer).encode_to_vec().into()))
+        })
+    }
+
+    /// Renews a lease until told otherwise; the result is a NativeKeepAlive.
+    fn keep_alive(&self, lease_id: i64) -> PyResult<Call> {
+        let (lazy, scope) = (self.lazy()?, self.scope.clone());
+        self.start(async move {
+            let keep_alive = NativeKeepAlive::start(lazy.client().await?, lease_id, &scope).await?;
+            Ok(Box::new(move |py: Python<'_>| Ok(Py::new(py, keep_alive)?.into_any())) as Finish)
+        })
+    }
+
+    /// Opens a copy of the storage; the result is a NativeSnapshot.
+    #[pyo3(signature = (timeout=None))]
+    fn snapshot(&self, timeout: Option<f64>) -> PyResult<Call> {
+        let (lazy, scope) = (self.lazy()?, self.scope.clone());
+        let timeout = timeout.map(seconds).transpose()?;
+        self.start(async move {
+            let client = limited(lazy.client().await?, timeout);
+            let snapshot = NativeSnapshot::open(client, &scope).await?;
+            Ok(Box::new(move |py: Python<'_>| Ok(Py::new(py, snapshot)?.into_any())) as Finish)
+        })
+    }
+
+    /// Cancels the calls in flight and ends the streams.
+    fn close(&self) -> PyResult<()> {
+        self.owner.check("this client")?;
+        self.scope.close();
+        Ok(())
+    }
+}
+
+impl NativeClient {
+    fn lazy(&self) -> PyResult<Arc<Lazy>> {
+        self.owner.check("this client")?;
+        Ok(self.lazy.clone())
+    }
+
+    fn start(&self, work: impl Future<Output = Result<Finish, Failure>> + Send + 'static) -> PyResult<Call> {
+        Call::start(&self.scope, work)
+    }
+}
+
+fn limited(client: Client, timeout: Option<Duration>) -> Client {
+    match timeout {
+        Some(timeout) => client.with_timeout(timeout),
+        None => client,
+    }
+}
+
+/// Longest time limit: a year, which nobody means literally, and which no clock arithmetic overflows.
+const SECONDS_MAX: f64 = 365.0 * 24.0 * 3600.0;
+
+/// A duration from seconds; ValueError for what is not one.
+pub(crate) fn seconds(value: f64) -> PyResult<Duration> {
+    if !(value >= 0.0) {
+        return Err(PyValueError::new_err(format!("a time limit is a number of seconds, not {value}")));
+    }
+    Ok(Duration::from_secs_f64(value.min(SECONDS_MAX)))
+}
+
+pub(crate) fn nothing() -> Finish {
+    Box::new(|py| Ok(py.None()))
+}
+
+pub(crate) fn decoded(codec: Py<Codec>, data: Bytes) -> Finish {
+    Box::new(move |py| Ok(codec.get().decode(py, &data)?.unbind()))
+}
+
+pub(crate) fn raw_bytes(data: Vec<u8>) -> Finish {
+    Box::new(move |py| Ok(PyBytes::new(py, &data).into_any().unbind()))
+}
