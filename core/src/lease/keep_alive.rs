@@ -87,9 +87,11 @@ impl std::fmt::Debug for KeepAlive {
 
 /// Waits for the loss. Without anybody keeping the lease alive any more there is no loss to tell.
 pub(crate) async fn wait(mut lost: watch::Receiver<Option<LeaseLost>>) -> LeaseLost {
-    match lost.wait_for(Option::is_some).await {
-        Ok(reason) => reason.clone().expect("invariant: waited for a reason"),
-        Err(_) => std::future::pending().await,
+    // The borrowed value must be gone before the next await: futures of this crate can move between threads.
+    let found = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+    match found {
+        Some(reason) => reason,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from etcdkit import _process
-from etcdkit._etcdkit import NativeServer
+import etcdkit._etcdkit as _native_module
 from etcdkit.exceptions import ForkedError
 
 __all__ = ["Server"]
@@ -47,7 +48,7 @@ class Server:
         self.port = port
         self._storage_engine = storage_engine
         self._name = name
-        self._native: NativeServer | None = None
+        self._native: Any = None
         self._generation = _process.generation
         self.start()
 
@@ -67,7 +68,7 @@ class Server:
         if self._native is not None:
             return
         listen = f"{self.host}:{self.port}"
-        self._native = NativeServer(self.data_dir, listen, self._storage_engine, self._name)
+        self._native = _native_module.NativeServer(self.data_dir, listen, self._storage_engine, self._name)
         self.port = urlsplit(self._native.endpoint).port or self.port
 
     def stop(self) -> None:
