@@ -26,11 +26,12 @@ impl Client {
     /// # }
     /// ```
     pub async fn call_encoded(&self, path: &str, request: Bytes) -> Result<Bytes> {
-        let mut method =
-            method::encoded(path).ok_or_else(|| Error::InvalidArgs(format!("{path} is not a method of the API")))?;
+        let mut method = method::encoded(path)
+            .ok_or_else(|| Error::InvalidArgs(format!("{path} is not a method of the API")))?;
         if path == TXN_PATH {
             let message = pb::TxnRequest::decode(request.clone());
-            let message = message.map_err(|error| Error::InvalidArgs(format!("not a transaction: {error}")))?;
+            let message =
+                message.map_err(|error| Error::InvalidArgs(format!("not a transaction: {error}")))?;
             if message.success.iter().chain(&message.failure).all(txn::op_only_reads) {
                 method.class = Class::Read;
             }

@@ -62,7 +62,10 @@ pub(crate) struct Call {
 
 impl Call {
     /// Starts a call on the runtime.
-    pub(crate) fn start(scope: &Scope, work: impl Future<Output = Outcome> + Send + 'static) -> PyResult<Self> {
+    pub(crate) fn start(
+        scope: &Scope,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> PyResult<Self> {
         let slot = Arc::new(Slot { state: Mutex::new(State::Pending(None)), changed: Condvar::new() });
         let completed = slot.clone();
         let running = crate::runtime::start(scope, work, move |outcome| completed.complete(outcome))?;

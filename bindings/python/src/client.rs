@@ -85,7 +85,13 @@ impl NativeClient {
 
     /// A unary RPC by its path; the request is encoded, the response is made with the codec.
     #[pyo3(signature = (path, request, response, timeout=None))]
-    fn call(&self, path: String, request: &[u8], response: Py<Codec>, timeout: Option<f64>) -> PyResult<Call> {
+    fn call(
+        &self,
+        path: String,
+        request: &[u8],
+        response: Py<Codec>,
+        timeout: Option<f64>,
+    ) -> PyResult<Call> {
         let (lazy, request) = (self.lazy()?, Bytes::copy_from_slice(request));
         let timeout = timeout.map(seconds).transpose()?;
         self.start(async move {
@@ -99,7 +105,8 @@ impl NativeClient {
     #[pyo3(signature = (request, response, timeout=None))]
     fn watch(&self, request: &[u8], response: Py<Codec>, timeout: Option<f64>) -> PyResult<Call> {
         let lazy = self.lazy()?;
-        let request = Message::decode(request).map_err(|error: prost::DecodeError| PyValueError::new_err(error.to_string()))?;
+        let request = Message::decode(request)
+            .map_err(|error: prost::DecodeError| PyValueError::new_err(error.to_string()))?;
         let (timeout, scope) = (timeout.map(seconds).transpose()?, self.scope.clone());
         self.start(async move {
             let client = limited(lazy.client().await?, timeout);

@@ -257,7 +257,13 @@ impl Field {
         Ok(())
     }
 
-    fn write_one(&self, value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize, always: bool) -> PyResult<()> {
+    fn write_one(
+        &self,
+        value: &Bound<'_, PyAny>,
+        out: &mut Vec<u8>,
+        depth: usize,
+        always: bool,
+    ) -> PyResult<()> {
         match self.kind {
             Kind::Message => {
                 let mut nested = Vec::new();

@@ -58,8 +58,10 @@ fn runtime() -> PyResult<Arc<Runtime>> {
     if let Some(runtime) = &*slot {
         return Ok(runtime.clone());
     }
-    let built = Builder::new_multi_thread().worker_threads(WORKERS).thread_name("etcdkit").enable_all().build();
-    let runtime = Arc::new(built.map_err(|error| PyOSError::new_err(format!("no threads for etcdkit: {error}")))?);
+    let built =
+        Builder::new_multi_thread().worker_threads(WORKERS).thread_name("etcdkit").enable_all().build();
+    let runtime =
+        Arc::new(built.map_err(|error| PyOSError::new_err(format!("no threads for etcdkit: {error}")))?);
     *slot = Some(runtime.clone());
     Ok(runtime)
 }

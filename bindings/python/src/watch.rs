@@ -159,7 +159,8 @@ fn options(request: pb::WatchCreateRequest) -> Result<(Vec<u8>, WatchOptions), F
     if request.prev_kv {
         options = options.with_prev_key();
     }
-    let filters: Result<Vec<_>, _> = request.filters.iter().map(|&number| WatchFilterType::try_from(number)).collect();
+    let filters: Result<Vec<_>, _> =
+        request.filters.iter().map(|&number| WatchFilterType::try_from(number)).collect();
     let filters = filters.map_err(|_| Failure::invalid("a watch filter is NOPUT or NODELETE"))?;
     Ok((request.key.into(), options.with_filters(filters)))
 }

@@ -211,7 +211,7 @@ def generate() -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from etcdkit.etcdrpc._message import EnumType, Message, OneofMessage, link",
+        "from etcdkit.etcdrpc._message import EnumType, FieldRow, Message, OneofMessage, link",
         "",
         "__all__ = (",
         *(f'    "{name}",' for name in sorted(public)),
@@ -225,7 +225,7 @@ def generate() -> str:
     out += [
         "",
         "# Per message: (field number, name, wire kind, repeated, oneof group, message class).",
-        "_TABLE = {",
+        "_TABLE: dict[type[Message], tuple[FieldRow, ...]] = {",
     ]
     for message in parser.messages:
         out += table_lines(message, enum_names)

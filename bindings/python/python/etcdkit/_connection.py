@@ -174,7 +174,7 @@ class Connection:
         self._native = native
         return native
 
-    def start(self, operation: Operation[T], timeout: float | None = None) -> Call:
+    def start(self, operation: Operation[T], timeout: float | None = None) -> Call[Any]:
         """Starts a unary operation; ``timeout`` in seconds overrides the client's."""
         path, response = _operations.METHODS[operation.method]
         request = operation.request.SerializeToString()

@@ -166,9 +166,7 @@ def pairs(response: etcdrpc.RangeResponse) -> KeyValues:
     return ((keyvalue.value, KVMetadata(keyvalue, header)) for keyvalue in response.kvs)
 
 
-def get_response(
-    key: str | bytes, options: dict[str, Any]
-) -> Operation[etcdrpc.RangeResponse]:
+def get_response(key: str | bytes, options: dict[str, Any]) -> Operation[etcdrpc.RangeResponse]:
     return Operation("Range", range_request(key, **options), _itself)
 
 
@@ -307,7 +305,7 @@ def transaction(
 
 def put_if_not_exists(key: str | bytes, value: str | bytes, lease: object) -> Operation[bool]:
     request = txn_request(
-        [transactions.Create(key) == 0],  # type: ignore[list-item]
+        [transactions.Create(key) == 0],
         [transactions.Put(key, value, lease)],
         [],
     )
@@ -318,7 +316,7 @@ def replace(
     key: str | bytes, initial_value: str | bytes, new_value: str | bytes
 ) -> Operation[bool]:
     request = txn_request(
-        [transactions.Value(key) == initial_value],  # type: ignore[list-item]
+        [transactions.Value(key) == initial_value],
         [transactions.Put(key, new_value)],
         [],
     )

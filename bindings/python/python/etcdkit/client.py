@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
 from etcdkit import _operations as ops
-from etcdkit import etcdrpc, leases, locks, members, transactions, utils, watch
+from etcdkit import etcdrpc, leases, locks, members, transactions, utils
 from etcdkit._connection import (
     ChannelCredentials,
     Connection,
@@ -27,6 +27,7 @@ from etcdkit._connection import (
 from etcdkit._operations import KVMetadata
 from etcdkit.events import Event
 from etcdkit.exceptions import WatchTimedOut
+from etcdkit.watch import Watch, WatchCallback, Watcher, WatchResponse, open_watch
 
 __all__ = [
     "Alarm",
@@ -146,7 +147,7 @@ class MultiEndpointEtcd3Client:
         self.call_credentials = None
         self.transactions = Transactions()
         self._connection = Connection(points, timeout, user, password)
-        self._watcher: watch.Watcher | None = None
+        self._watcher: Watcher | None = None
         self._watcher_lock = threading.Lock()
 
     # ---- The client itself -------------------------------------------------------------------
@@ -157,19 +158,19 @@ class MultiEndpointEtcd3Client:
         return next(iter(self.endpoints.values()), None)
 
     @property
-    def watcher(self) -> watch.Watcher:
+    def watcher(self) -> Watcher:
         """The watches that report to callbacks."""
         return self.get_watcher()
 
     @watcher.setter
-    def watcher(self, value: watch.Watcher) -> None:
+    def watcher(self, value: Watcher) -> None:
         self._watcher = value
 
-    def get_watcher(self) -> watch.Watcher:
+    def get_watcher(self) -> Watcher:
         """The watches that report to callbacks, made on first use."""
         with self._watcher_lock:
             if self._watcher is None:
-                self._watcher = watch.Watcher(self._connection, self.timeout)
+                self._watcher = Watcher(self._connection, self.timeout)
             return self._watcher
 
     @staticmethod
@@ -247,9 +248,7 @@ class MultiEndpointEtcd3Client:
         """
         return self._run(ops.get_prefix_response(key_prefix, options))
 
-    def get_prefix(
-        self, key_prefix: KeyLike, **options: Any
-    ) -> Iterator[tuple[bytes, KVMetadata]]:
+    def get_prefix(self, key_prefix: KeyLike, **options: Any) -> Iterator[tuple[bytes, KVMetadata]]:
         """Value and metadata of all keys with a prefix (RPC Range). Options as for :meth:`get`."""
         return self._run(ops.with_pairs(ops.get_prefix_response(key_prefix, options)))
 
@@ -337,9 +336,7 @@ class MultiEndpointEtcd3Client:
 
     # ---- Watch -------------------------------------------------------------------------------
 
-    def add_watch_callback(
-        self, key: KeyLike, callback: watch.WatchCallback, **options: Any
-    ) -> int:
+    def add_watch_callback(self, key: KeyLike, callback: WatchCallback, **options: Any) -> int:
         """Calls ``callback`` with each WatchResponse of a key, or with a final exception.
 
         Callbacks run one after the other on one daemon thread of this client.
@@ -362,20 +359,20 @@ class MultiEndpointEtcd3Client:
         return self.get_watcher().add_callback(ops.watch_create(key, **options), callback)
 
     def add_watch_prefix_callback(
-        self, key_prefix: KeyLike, callback: watch.WatchCallback, **options: Any
+        self, key_prefix: KeyLike, callback: WatchCallback, **options: Any
     ) -> int:
         """As :meth:`add_watch_callback`, for all keys with a prefix."""
         key, options["range_end"] = ops.prefix_range(key_prefix)
         return self.add_watch_callback(key, callback, **options)
 
-    def _open_watch(self, key: KeyLike, options: dict[str, Any]) -> watch.Watch:
+    def _open_watch(self, key: KeyLike, options: dict[str, Any]) -> Watch:
         request = ops.watch_create(key, **options)
         new_id = self.get_watcher().new_id()
-        return watch.open_watch(self._connection, request, self.timeout, new_id)
+        return open_watch(self._connection, request, self.timeout, new_id)
 
     def watch_response(
         self, key: KeyLike, **options: Any
-    ) -> tuple[Iterator[watch.WatchResponse], Cancel]:
+    ) -> tuple[Iterator[WatchResponse], Cancel]:
         """Watches a key: an iterator of responses, and a function that ends it (RPC Watch).
 
         Returns when the server has created the watch, so that a write after it is seen. The
@@ -392,21 +389,19 @@ class MultiEndpointEtcd3Client:
 
     def watch_prefix_response(
         self, key_prefix: KeyLike, **options: Any
-    ) -> tuple[Iterator[watch.WatchResponse], Cancel]:
+    ) -> tuple[Iterator[WatchResponse], Cancel]:
         """As :meth:`watch_response`, for all keys with a prefix."""
         key, options["range_end"] = ops.prefix_range(key_prefix)
         return self.watch_response(key, **options)
 
-    def watch_prefix(
-        self, key_prefix: KeyLike, **options: Any
-    ) -> tuple[Iterator[Event], Cancel]:
+    def watch_prefix(self, key_prefix: KeyLike, **options: Any) -> tuple[Iterator[Event], Cancel]:
         """As :meth:`watch`, for all keys with a prefix."""
         key, options["range_end"] = ops.prefix_range(key_prefix)
         return self.watch(key, **options)
 
     def watch_once_response(
         self, key: KeyLike, timeout: float | None = None, **options: Any
-    ) -> watch.WatchResponse:
+    ) -> WatchResponse:
         """The first response with events of a key.
 
         Args:
@@ -430,7 +425,7 @@ class MultiEndpointEtcd3Client:
 
     def watch_prefix_once_response(
         self, key_prefix: KeyLike, timeout: float | None = None, **options: Any
-    ) -> watch.WatchResponse:
+    ) -> WatchResponse:
         """As :meth:`watch_once_response`, for all keys with a prefix."""
         key, options["range_end"] = ops.prefix_range(key_prefix)
         return self.watch_once_response(key, timeout, **options)

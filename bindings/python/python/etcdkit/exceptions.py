@@ -162,9 +162,7 @@ def _rpc_error_class() -> type[RpcError]:
     return made
 
 
-def _exception_for(
-    kind: str, code_number: int, message: str, outcome_unknown: bool
-) -> Exception:
+def _exception_for(kind: str, code_number: int, message: str, outcome_unknown: bool) -> Exception:
     """The exception for a failure of the core. Called by the native module."""
     code = _CODES.get(code_number, StatusCode.UNKNOWN)
     cls: type[Any] = _KINDS.get(kind) or _MAPPED.get(code) or _rpc_error_class()

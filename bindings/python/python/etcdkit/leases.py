@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 if TYPE_CHECKING:
     from etcdkit import etcdrpc
-    from etcdkit._etcdkit import Call, NativeKeepAlive
+    from etcdkit._etcdkit import NativeKeepAlive
 
 __all__ = ["KeepAlive", "Lease"]
 
@@ -39,7 +39,7 @@ class KeepAlive:
         Args:
             timeout: In seconds; None waits for ever. Returns None when it is over.
         """
-        call: Call = self._native.wait_lost()
+        call = self._native.wait_lost()
         try:
             reason: str = call.wait(timeout)
         except TimeoutError:

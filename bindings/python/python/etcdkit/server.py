@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from etcdkit import _process
 import etcdkit._etcdkit as _native_module
+from etcdkit import _process
 from etcdkit.exceptions import ForkedError
 
 __all__ = ["Server"]
@@ -68,7 +68,9 @@ class Server:
         if self._native is not None:
             return
         listen = f"{self.host}:{self.port}"
-        self._native = _native_module.NativeServer(self.data_dir, listen, self._storage_engine, self._name)
+        self._native = _native_module.NativeServer(
+            self.data_dir, listen, self._storage_engine, self._name
+        )
         self.port = urlsplit(self._native.endpoint).port or self.port
 
     def stop(self) -> None:

@@ -9,7 +9,13 @@ if TYPE_CHECKING:
     from etcdkit.events import Event
     from etcdkit.watch import WatchResponse
 
-__all__ = ["increment_last_byte", "lease_to_id", "prefix_range_end", "response_to_event_iterator", "to_bytes"]
+__all__ = [
+    "increment_last_byte",
+    "lease_to_id",
+    "prefix_range_end",
+    "response_to_event_iterator",
+    "to_bytes",
+]
 
 Bytes = Union[str, bytes]
 

@@ -69,7 +69,7 @@ class Watch:
         self.watch_id = watch_id
         self._native = native
 
-    def start_next(self) -> Call:
+    def start_next(self) -> Call[list[etcdrpc.WatchResponse]]:
         """Starts waiting for the next batch of responses; the result is empty at the end."""
         return self._native.next()
 
@@ -97,9 +97,12 @@ class Watch:
 
 
 def open_watch(
-    connection: Connection, request: etcdrpc.WatchCreateRequest, timeout: float | None, watch_id: int
+    connection: Connection,
+    request: etcdrpc.WatchCreateRequest,
+    timeout: float | None,
+    watch_id: int,
 ) -> Watch:
-    """Opens a watch; returns when the server has created it. WatchTimedOut if it does not answer."""
+    """Opens a watch; returns when the server has created it, WatchTimedOut if it does not."""
     data = request.SerializeToString()
     try:
         native = connection.native.watch(data, etcdrpc.WatchResponse._codec, timeout).wait()
@@ -111,7 +114,7 @@ def open_watch(
 class Watcher:
     """The watches of a client that report to callbacks.
 
-    Safe to use from many threads. Callbacks may call anything, also ``cancel`` and ``add_callback``.
+    Safe to use from many threads. Callbacks may call anything, ``cancel`` and ``add_callback`` too.
     An exception in a callback is logged by the logger ``etcdkit.watch``; the watch goes on.
     """
 
@@ -120,7 +123,7 @@ class Watcher:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._watches: dict[int, tuple[Watch, WatchCallback]] = {}
-        self._pending: dict[int, Call] = {}
+        self._pending: dict[int, Call[list[etcdrpc.WatchResponse]]] = {}
         self._completions: Completions | None = None
         self._thread: threading.Thread | None = None
         self._generation = _process.generation
@@ -133,9 +136,7 @@ class Watcher:
             self._next_id += 1
             return self._next_id
 
-    def add_callback(
-        self, request: etcdrpc.WatchCreateRequest, callback: WatchCallback
-    ) -> int:
+    def add_callback(self, request: etcdrpc.WatchCreateRequest, callback: WatchCallback) -> int:
         """Opens a watch whose responses, or final exception, go to ``callback``; returns its id.
 
         Raises:

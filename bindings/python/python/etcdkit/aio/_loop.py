@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from etcdkit import _process
 from etcdkit._etcdkit import Completions
 
 if TYPE_CHECKING:
     from etcdkit._etcdkit import Call
+
+T = TypeVar("T")
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Hub] = weakref.WeakKeyDictionary()
 
@@ -40,7 +42,7 @@ class _Hub:
             )
             thread.start()
 
-    async def wait(self, call: Call) -> Any:
+    async def wait(self, call: Call[T]) -> T:
         tag = self._last_tag = self._last_tag + 1
         future = asyncio.get_running_loop().create_future()
         self._waiting[tag] = future
@@ -76,7 +78,7 @@ def _stand_in(loop: asyncio.AbstractEventLoop, hub: _Hub) -> None:
             return  # The loop is closed.
 
 
-async def wait(call: Call) -> Any:
+async def wait(call: Call[T]) -> T:
     """The result of a call; cancelling the task cancels the call in the core."""
     loop = asyncio.get_running_loop()
     hub = _hubs.get(loop)

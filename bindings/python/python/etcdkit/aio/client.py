@@ -84,7 +84,8 @@ class MultiEndpointEtcd3Client:
         return operation.finish(await wait(self._connection.start(operation, timeout)))
 
     async def _pairs(self, operation: ops.Operation[etcdrpc.RangeResponse]) -> Pairs:
-        return list(await self._run(ops.with_pairs(operation)))
+        response = await self._run(operation)
+        return list(ops.pairs(response))
 
     # ---- KV ----------------------------------------------------------------------------------
 

@@ -122,7 +122,9 @@ class Lease:
 class LeaseRequest:
     """A lease to be: ``await`` it for the Lease, or ``async with`` it to revoke it at the end."""
 
-    def __init__(self, etcd_client: MultiEndpointEtcd3Client, ttl: int, lease_id: int | None) -> None:
+    def __init__(
+        self, etcd_client: MultiEndpointEtcd3Client, ttl: int, lease_id: int | None
+    ) -> None:
         self._client = etcd_client
         self._ttl = ttl
         self._lease_id = lease_id

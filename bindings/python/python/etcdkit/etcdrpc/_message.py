@@ -10,7 +10,7 @@ Messages are plain data and not synchronised: do not change one in two threads a
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, KeysView
+from collections.abc import ItemsView, KeysView, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from etcdkit._etcdkit import Codec
@@ -247,7 +247,7 @@ def _default(kind: str, repeated: bool, child: type[Message] | None) -> Any:
     return child if child is not None else _SCALAR_DEFAULTS[kind]
 
 
-def link(table: dict[type[Message], tuple[FieldRow, ...]]) -> None:
+def link(table: Mapping[type[Message], tuple[FieldRow, ...]]) -> None:
     """Gives each class its field table and codec; classes may refer to each other in circles."""
     for cls in table:
         cls._codec = Codec(cls)
@@ -262,7 +262,7 @@ def link(table: dict[type[Message], tuple[FieldRow, ...]]) -> None:
             }
         cls._codec.link(
             [
-                (number, name, kind, rep, oneof is not None, child and child._codec)
+                (number, name, kind, rep, oneof is not None, child._codec if child else None)
                 for number, name, kind, rep, oneof, child in rows
             ]
         )
