@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 
-use super::lease::Lessor;
 use super::{ApplyError, Progress, RunEntry, StateMachine, compact, kv, lease, txn};
 use crate::backend::{Backend, Table};
 use crate::command::{Applied, Operation, Outcome};
+use crate::lease::Lessor;
 use crate::mvcc::watch::Hub;
 use crate::mvcc::{MvccError, Store, StoreWriter};
 

@@ -13,7 +13,6 @@ mod tests;
 use bytes::Bytes;
 
 pub use applier::Applier;
-pub use lease::Lessor;
 
 use crate::command::{Command, Outcome};
 

@@ -29,11 +29,14 @@ pub struct HubOptions {
     /// Size at which messages to watchers that asked for fragments are cut. etcd takes its request limit
     /// (1.5 MiB) and 512 KiB more, which is the default.
     pub fragment_bytes: usize,
+    /// Bytes a stream may hold for its client. A client that reads slower than that is served from
+    /// history, so this is the memory one hostile stream can take. Default 4 MiB.
+    pub queue_bytes: usize,
 }
 
 impl Default for HubOptions {
     fn default() -> Self {
-        HubOptions { fragment_bytes: (1536 + 512) << 10 }
+        HubOptions { fragment_bytes: (1536 + 512) << 10, queue_bytes: 4 << 20 }
     }
 }
 
@@ -109,7 +112,7 @@ impl Hub {
         let mut state = self.shared.state.lock();
         state.serial += 1;
         let id = StreamId(state.serial);
-        let queue = Arc::new(StreamQueue::default());
+        let queue = Arc::new(StreamQueue::new(self.shared.options.queue_bytes));
         let stream = StreamState {
             queue: queue.clone(),
             watchers: HashMap::new(),

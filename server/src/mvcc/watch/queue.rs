@@ -9,13 +9,6 @@ use tokio::sync::Notify;
 use super::event::EventList;
 use super::frame::WatchFrame;
 
-/// Bytes a stream may hold for its client. A client that reads slower than it is written to is served
-/// from history beyond that; so this is the memory one hostile stream can take.
-pub(super) const QUEUE_BYTES_MAX: usize = 4 << 20;
-
-/// Below this a stream has room for history of its lagging watchers.
-const QUEUE_BYTES_LOW: usize = QUEUE_BYTES_MAX / 2;
-
 /// What a frame costs beside its events: itself, its place in the queue, and its message.
 const FRAME_BYTES: usize = 160;
 
@@ -23,8 +16,9 @@ const FRAME_BYTES: usize = 160;
 const MESSAGE_OVERHEAD_BYTES: usize = 48;
 
 /// The queue of one stream and those who wait at its two ends.
-#[derive(Default)]
 pub(super) struct StreamQueue {
+    /// Beyond this nothing is added but answers to requests; below half of it there is room for history.
+    bytes_max: usize,
     inner: Mutex<Inner>,
     /// Some watcher of the stream has history to read.
     lagging: AtomicBool,
@@ -56,6 +50,16 @@ pub(super) struct Receiver {
 }
 
 impl StreamQueue {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        StreamQueue {
+            bytes_max,
+            inner: Mutex::default(),
+            lagging: AtomicBool::new(false),
+            ready: Notify::new(),
+            room: Notify::new(),
+        }
+    }
+
     /// Adds a message that is not events. Such messages answer requests, and the edge reads no further
     /// requests while the queue is full.
     pub(super) fn push_control(&self, frame: WatchFrame) {
@@ -75,7 +79,7 @@ impl StreamQueue {
     ) -> bool {
         let mut inner = self.inner.lock();
         let cost = list.bytes().len() + receivers.len() * FRAME_BYTES;
-        if inner.bytes > 0 && inner.bytes + cost > QUEUE_BYTES_MAX {
+        if inner.bytes > 0 && inner.bytes + cost > self.bytes_max {
             return false;
         }
         inner.push_list(list, revision, receivers);
@@ -98,9 +102,9 @@ impl StreamQueue {
     pub(super) fn pop(&self) -> Option<WatchFrame> {
         let mut inner = self.inner.lock();
         let Queued { frame, charge } = inner.frames.pop_front()?;
-        let was_full = inner.bytes > QUEUE_BYTES_MAX;
+        let was_full = inner.bytes > self.bytes_max;
         inner.bytes -= charge;
-        if was_full && inner.bytes <= QUEUE_BYTES_MAX {
+        if was_full && inner.bytes <= self.bytes_max {
             self.room.notify_one();
         }
         if frame.event_count > 0
@@ -113,7 +117,7 @@ impl StreamQueue {
 
     /// Whether there is history to read and room for it.
     pub(super) fn wants_history(&self) -> bool {
-        self.lagging.load(Ordering::Acquire) && self.inner.lock().bytes < QUEUE_BYTES_LOW
+        self.lagging.load(Ordering::Acquire) && self.inner.lock().bytes <= self.bytes_max / 2
     }
 
     pub(super) fn set_lagging(&self, lagging: bool) {
@@ -129,7 +133,7 @@ impl StreamQueue {
 
     /// Waits until the queue is within its bound.
     pub(super) async fn room(&self) {
-        while self.inner.lock().bytes > QUEUE_BYTES_MAX {
+        while self.inner.lock().bytes > self.bytes_max {
             self.room.notified().await;
         }
     }
