@@ -1,0 +1,127 @@
+//! What the commands print, in the five formats of `--write-out`.
+//!
+//! Programs read this output, so every byte of it follows etcdctl 3.7: `simple` is promised by etcd to stay, and the
+//! other formats are relied upon all the same.
+
+mod fields;
+mod humanize;
+mod json;
+mod protobuf;
+mod rows;
+mod simple;
+mod table;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use etcdkit_proto::etcdserverpb as pb;
+
+use super::failure::{Exit, Failure, Outcome};
+
+/// Everything there is to print.
+pub(super) enum Answer<'a> {
+    Put(&'a pb::PutResponse),
+    Get(&'a pb::RangeResponse),
+    Delete(&'a pb::DeleteRangeResponse),
+    Txn(&'a pb::TxnResponse),
+    Watch(&'a pb::WatchResponse),
+    Grant(&'a pb::LeaseGrantResponse),
+    Revoke(i64, &'a pb::LeaseRevokeResponse),
+    KeepAlive(&'a pb::LeaseKeepAliveResponse),
+    /// With the attached keys, or without.
+    TimeToLive(&'a pb::LeaseTimeToLiveResponse, bool),
+    Leases(&'a pb::LeaseLeasesResponse),
+    MemberList(&'a pb::MemberListResponse),
+    Health(&'a [Health]),
+    Status(&'a [Status]),
+    HashKv(&'a [HashKv]),
+}
+
+/// Whether an endpoint serves.
+#[derive(Clone, Debug)]
+pub(super) struct Health {
+    pub(super) endpoint: String,
+    pub(super) took: Duration,
+    /// What is wrong; empty when healthy.
+    pub(super) error: String,
+}
+
+/// What an endpoint tells of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Status {
+    pub(super) endpoint: String,
+    pub(super) status: pb::StatusResponse,
+}
+
+/// The hash of the key space at an endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct HashKv {
+    pub(super) endpoint: String,
+    pub(super) hash: pb::HashKvResponse,
+}
+
+/// The formats of `--write-out`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Simple,
+    Fields,
+    Json,
+    Protobuf,
+    Table,
+}
+
+impl Format {
+    /// Finds a format by its name.
+    pub(super) fn named(name: &str) -> Outcome<Self> {
+        match name {
+            "simple" => Ok(Format::Simple),
+            "fields" => Ok(Format::Fields),
+            "json" => Ok(Format::Json),
+            "protobuf" => Ok(Format::Protobuf),
+            "table" => Ok(Format::Table),
+            _ => Err(Failure::new(Exit::BadFeature, "unsupported output format")),
+        }
+    }
+}
+
+/// Prints answers to stdout.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printer {
+    pub(super) format: Format,
+    /// Show keys and values, and ids where etcdctl does, in hexadecimal.
+    pub(super) hex: bool,
+    /// Leave the keys out; `simple` only.
+    pub(super) values_only: bool,
+}
+
+impl Printer {
+    /// Prints an answer and flushes, so that a reader of a watch sees each event when it comes.
+    pub(super) fn print(&self, answer: &Answer<'_>) -> Outcome {
+        let text = self.render(answer)?;
+        let mut stdout = io::stdout().lock();
+        if let (Format::Simple, Answer::Health(list)) = (self.format, answer) {
+            eprint!("{}", simple::unhealthy(list));
+        }
+        stdout.write_all(&text)?;
+        stdout.flush()?;
+        Ok(())
+    }
+
+    fn render(&self, answer: &Answer<'_>) -> Outcome<Vec<u8>> {
+        match self.format {
+            Format::Simple => Ok(simple::render(answer, self.hex, self.values_only)),
+            Format::Fields => Ok(fields::render(answer, self.hex)),
+            Format::Json => Ok(json::render(answer, self.hex)),
+            Format::Protobuf => protobuf::render(answer),
+            Format::Table => table::render(answer),
+        }
+    }
+}
+
+/// The failure for an answer that a format cannot show.
+fn unsupported(format: &str) -> Failure {
+    Failure::new(Exit::BadFeature, format!("{format} not supported as output format"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! `-w simple`, the default: for people and for shell scripts.
+
+use std::fmt::Display;
+
+use etcdkit_proto::etcdserverpb as pb;
+use etcdkit_proto::mvccpb;
+use pb::response_op::Response;
+
+use super::rows::{self, Row};
+use super::{Answer, Health};
+use crate::ctl::duration;
+use crate::ctl::quote;
+
+pub(super) fn render(answer: &Answer<'_>, hex: bool, values_only: bool) -> Vec<u8> {
+    let mut page = Page { text: Vec::new(), hex, values_only };
+    match answer {
+        Answer::Put(answer) => page.put(answer),
+        Answer::Get(answer) => page.get(answer),
+        Answer::Delete(answer) => page.delete(answer),
+        Answer::Txn(answer) => page.txn(answer),
+        Answer::Watch(answer) => page.watch(answer),
+        Answer::Grant(lease) => {
+            page.line(format_args!("lease {:016x} granted with TTL({}s)", lease.id, lease.ttl));
+        }
+        Answer::Revoke(id, _) => page.line(format_args!("lease {id:016x} revoked")),
+        Answer::KeepAlive(lease) => {
+            page.line(format_args!("lease {:016x} keepalived with TTL({})", lease.id, lease.ttl));
+        }
+        Answer::TimeToLive(lease, keys) => page.time_to_live(lease, *keys),
+        Answer::Leases(answer) => page.leases(answer),
+        Answer::MemberList(answer) => page.rows(rows::members(answer)),
+        Answer::Health(list) => page.health(list),
+        Answer::Status(list) => page.rows(rows::status(list)),
+        Answer::HashKv(list) => page.rows(rows::hash_kv(list)),
+    }
+    page.text
+}
+
+/// The lines about unhealthy endpoints, which go to stderr.
+pub(super) fn unhealthy(list: &[Health]) -> String {
+    list.iter()
+        .filter(|health| !health.error.is_empty())
+        .map(|health| {
+            format!("{} is unhealthy: failed to commit proposal: {}\n", health.endpoint, health.error)
+        })
+        .collect()
+}
+
+struct Page {
+    text: Vec<u8>,
+    hex: bool,
+    values_only: bool,
+}
+
+impl Page {
+    fn line(&mut self, text: impl Display) {
+        self.text.extend_from_slice(text.to_string().as_bytes());
+        self.text.push(b'\n');
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.hex {
+            return self.line(quote::hex(bytes));
+        }
+        self.text.extend_from_slice(bytes);
+        self.text.push(b'\n');
+    }
+
+    fn pair(&mut self, pair: &mvccpb::KeyValue) {
+        if !self.values_only {
+            self.bytes(&pair.key);
+        }
+        self.bytes(&pair.value);
+    }
+
+    fn rows(&mut self, rows: Vec<Row>) {
+        for row in rows {
+            self.line(row.join(", "));
+        }
+    }
+
+    fn put(&mut self, answer: &pb::PutResponse) {
+        self.line("OK");
+        if let Some(before) = &answer.prev_kv {
+            self.pair(before);
+        }
+    }
+
+    fn get(&mut self, answer: &pb::RangeResponse) {
+        for pair in &answer.kvs {
+            self.pair(pair);
+        }
+    }
+
+    fn delete(&mut self, answer: &pb::DeleteRangeResponse) {
+        self.line(answer.deleted);
+        for pair in &answer.prev_kvs {
+            self.pair(pair);
+        }
+    }
+
+    fn txn(&mut self, answer: &pb::TxnResponse) {
+        self.line(if answer.succeeded { "SUCCESS" } else { "FAILURE" });
+        for part in answer.responses.iter().filter_map(|part| part.response.as_ref()) {
+            self.line("");
+            match part {
+                Response::ResponsePut(answer) => self.put(answer),
+                Response::ResponseRange(answer) => self.get(answer),
+                Response::ResponseDeleteRange(answer) => self.delete(answer),
+                Response::ResponseTxn(answer) => self.txn(answer),
+            }
+        }
+    }
+
+    fn watch(&mut self, answer: &pb::WatchResponse) {
+        for event in &answer.events {
+            self.line(event.r#type().as_str_name());
+            if let Some(before) = &event.prev_kv {
+                self.pair(before);
+            }
+            self.pair(&event.kv.clone().unwrap_or_default());
+        }
+    }
+
+    fn time_to_live(&mut self, lease: &pb::LeaseTimeToLiveResponse, keys: bool) {
+        if lease.granted_ttl == 0 && lease.ttl == -1 {
+            return self.line(format_args!("lease {:016x} already expired", lease.id));
+        }
+        self.text.extend_from_slice(
+            format!(
+                "lease {:016x} granted with TTL({}s), remaining({}s)",
+                lease.id, lease.granted_ttl, lease.ttl
+            )
+            .as_bytes(),
+        );
+        if keys {
+            self.text.extend_from_slice(b", attached keys([");
+            self.text.extend_from_slice(&lease.keys.join(&b' '));
+            self.text.extend_from_slice(b"])");
+        }
+        self.text.push(b'\n');
+    }
+
+    fn leases(&mut self, answer: &pb::LeaseLeasesResponse) {
+        self.line(format_args!("found {} leases", answer.leases.len()));
+        for lease in &answer.leases {
+            self.line(format_args!("{:016x}", lease.id));
+        }
+    }
+
+    fn health(&mut self, list: &[Health]) {
+        for health in list.iter().filter(|health| health.error.is_empty()) {
+            self.line(format_args!(
+                "{} is healthy: successfully committed proposal: took = {}",
+                health.endpoint,
+                duration::format(health.took)
+            ));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The command line as a whole: finding commands, refusing what is none.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use proptest::prelude::*;
+
+fn words(line: &str) -> Vec<Word> {
+    line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+fn called(line: &str) -> String {
+    let found = tree::find(&ROOT, words(line));
+    let names: Vec<&str> = found.path[1..].iter().map(|command| command.name).collect();
+    let rest: Vec<String> = found.args.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    format!("{} | {}", names.join(" "), rest.join(" "))
+}
+
+#[test]
+fn commands_are_found_behind_flags_and_by_their_beginning() {
+    for (line, expected) in [
+        ("put a b", "put | a b"),
+        ("--endpoints=x put a b", "put | --endpoints=x a b"),
+        ("--endpoints x -w json put a b", "put | --endpoints x -w json a b"),
+        ("--hex put a", "put | --hex a"),
+        ("--lease 5 put a b", "put | --lease 5 a b"),
+        ("compact 5", "compaction | 5"),
+        ("le gr 60", "lease grant | 60"),
+        ("endpoint --cluster status", "endpoint status | --cluster"),
+        ("e status", " | e status"),
+        ("lease foo", "lease | foo"),
+        ("", " | "),
+    ] {
+        assert_eq!(called(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn unknown_commands_name_what_is_near() {
+    let failure = run(words("putt a b")).unwrap_err();
+    assert_eq!(failure.exit, Exit::Error);
+    let message = failure.message.unwrap();
+    assert!(message.starts_with("unknown command \"putt\" for \"etcdctl\"\n\nDid you mean this?\n\tput\n"), "{message}");
+    assert!(message.ends_with("\nRun 'etcdctl --help' for usage."), "{message}");
+
+    let message = run(words("qqqqqqqq")).unwrap_err().message.unwrap();
+    assert_eq!(message, "unknown command \"qqqqqqqq\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.");
+}
+
+#[test]
+fn unknown_flags_are_refused_with_the_usage() {
+    let failure = run(words("put --prev-kvs a b")).unwrap_err();
+    assert_eq!(failure.exit, Exit::Error);
+    let message = failure.message.unwrap();
+    assert!(message.starts_with("unknown flag: --prev-kvs\n\nDid you mean this?\n\t--prev-kv\n"), "{message}");
+    assert!(message.contains("Usage:\n  etcdctl put <key> [value] [flags]\n"), "{message}");
+}
+
+#[test]
+fn arguments_are_checked_before_a_server_is_asked() {
+    for (line, exit, message) in [
+        ("get", Exit::BadArgs, "get command needs one argument as key and an optional argument as range_end"),
+        ("get a --prefix --from-key", Exit::BadArgs, "`--prefix` and `--from-key` cannot be set at the same time, choose one"),
+        ("get a b --prefix", Exit::BadArgs, "too many arguments, only accept one argument when `--prefix` or `--from-key` is set"),
+        ("get a --keys-only --count-only", Exit::BadArgs, "`--keys-only` and `--count-only` cannot be set at the same time, choose one"),
+        ("get a --consistency=q", Exit::BadFeature, "unknown consistency flag \"q\""),
+        ("get a --order=up", Exit::BadFeature, "bad sort order up"),
+        ("get a --sort-by=size", Exit::BadFeature, "bad sort target size"),
+        ("get a --min-mod-rev=5 --max-mod-rev=4", Exit::BadFeature, "getMinModRev(=5) > getMaxModRev(=4)"),
+        ("get a -w yaml", Exit::BadFeature, "unsupported output format"),
+        ("put", Exit::BadArgs, "put command needs 1 argument and input from stdin or 2 arguments"),
+        ("put a b --ignore-value", Exit::BadArgs, "put command needs only 1 argument when 'ignore-value' is set"),
+        ("put a b --lease=xyz", Exit::BadArgs, "bad lease ID (strconv.ParseInt: parsing \"xyz\": invalid syntax), expecting ID in Hex"),
+        ("del", Exit::BadArgs, "del command needs one argument as key and an optional argument as range_end"),
+        ("del a b c", Exit::BadArgs, "del command needs one argument as key and an optional argument as range_end"),
+        ("txn a", Exit::BadArgs, "txn command does not accept argument"),
+        ("compaction", Exit::BadArgs, "compaction command needs 1 argument"),
+        ("compaction x", Exit::Error, "strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("lease grant", Exit::BadArgs, "lease grant command needs TTL argument"),
+        ("lease grant x", Exit::BadArgs, "bad TTL (strconv.ParseInt: parsing \"x\": invalid syntax)"),
+        ("lease revoke", Exit::BadArgs, "lease revoke command needs 1 argument"),
+        ("lease revoke zz", Exit::BadArgs, "bad lease ID arg (strconv.ParseInt: parsing \"zz\": invalid syntax), expecting ID in Hex"),
+        ("lease timetolive", Exit::BadArgs, "lease timetolive command needs lease ID as argument"),
+        ("lease keep-alive a b", Exit::BadArgs, "lease keep-alive command needs lease ID as argument"),
+        ("lock", Exit::BadArgs, "lock takes a lock name argument and an optional command to execute"),
+        ("elect", Exit::BadArgs, "elect takes one election name argument and an optional proposal argument"),
+        ("elect a", Exit::BadArgs, "no proposal argument but -l not set"),
+        ("elect a b -l", Exit::BadArgs, "proposal given but -l is set"),
+        ("watch", Exit::BadArgs, "bad number of arguments"),
+        ("watch a --", Exit::BadArgs, "bad number of arguments (found separator --, but no commands)"),
+        ("watch a b --prefix", Exit::BadArgs, "`range_end` and `--prefix` are mutually exclusive"),
+        ("put a b --cert=", Exit::BadArgs, "empty string is passed to --cert option"),
+    ] {
+        let failure = run(words(line)).unwrap_err();
+        assert_eq!((failure.exit, failure.message.as_deref()), (exit, Some(message)), "{line}");
+    }
+}
+
+#[test]
+fn every_command_has_a_page_that_teaches() {
+    let mut open: Vec<tree::Path> = vec![vec![&ROOT]];
+    while let Some(path) = open.pop() {
+        let page = help::page(&path);
+        assert!(page.contains("Usage:\n  etcdctl"), "{page}");
+        for command in path[path.len() - 1].commands {
+            assert!(page.contains(command.summary), "{}", command.name);
+            open.push(path.iter().copied().chain([command]).collect());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_command_line_panics(line in proptest::collection::vec(
+        "(get|put|lease|grant|help|options|version|watch|--|-|-w|--write-out|--[a-z-]{1,12}(=[a-z0-9]{0,3})?|[a-z]{0,4})", 0..8,
+    )) {
+        let words: Vec<Word> = line.into_iter().map(String::into_bytes).collect();
+        let found = tree::find(&ROOT, words);
+        let _ = tree::unknown_word(&found);
+        let _ = tree::read_flags(&found);
+    }
+}

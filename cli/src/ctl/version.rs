@@ -1,0 +1,19 @@
+//! `version`.
+
+use super::tree::{Command, Group};
+
+/// The etcdctl this program does the work of. Scripts compare it with the version of their cluster.
+const VERSION: &str = "3.7.1";
+const API_VERSION: &str = "3.7";
+
+pub(super) const COMMAND: Command = Command {
+    name: "version",
+    summary: "Shows the version of etcdctl this program is compatible with",
+    group: Group::Utility,
+    run: Some(|_| {
+        Box::pin(async {
+            super::print(&format!("etcdctl version: {VERSION}\nAPI version: {API_VERSION}\n"))
+        })
+    }),
+    ..Command::BLANK
+};
