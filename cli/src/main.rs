@@ -1,6 +1,7 @@
 //! The etcdkit binary: called as `etcdkit`, `etcd` or `etcdctl` it behaves as that program.
 
 mod ctl;
+mod platform;
 mod server;
 
 use std::ffi::OsString;

@@ -44,6 +44,12 @@ impl ClusterClient {
         Ok(self.core.unary(&method::MEMBER_LIST, pb::MemberListRequest { linearizable: true }).await?.into())
     }
 
+    /// Lists the members as the member that answers knows them, without asking the quorum.
+    pub async fn member_list_serializable(&self) -> Result<MemberListResponse> {
+        let request = pb::MemberListRequest { linearizable: false };
+        Ok(self.core.unary(&method::MEMBER_LIST, request).await?.into())
+    }
+
     /// Makes a learner a voting member.
     pub async fn member_promote(&self, id: u64) -> Result<MemberPromoteResponse> {
         Ok(self.core.unary(&method::MEMBER_PROMOTE, pb::MemberPromoteRequest { id }).await?.into())

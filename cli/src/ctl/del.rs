@@ -11,7 +11,7 @@ use super::output::Answer;
 use super::quote::quote;
 use super::session::{Call, failed};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 const PREFIX: Flag = Flag::switch("prefix", "all keys that begin with the given one");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pairs that were deleted");
@@ -46,7 +46,7 @@ async fn run(call: Call) -> Outcome {
     let session = call.open()?;
     let client = session.client().await?;
     let answer = client.delete(request.key, Some(request.options)).await.map_err(failed)?;
-    session.print(&Answer::Delete(&whole!(answer)))
+    session.print(&Answer::Delete(&wire::delete(&answer)))
 }
 
 /// Reads the arguments.

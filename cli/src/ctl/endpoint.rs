@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use etcdkit::{AlarmAction, AlarmType, ErrorKind};
-use etcdkit_proto::etcdserverpb as pb;
+use etcdkit::{AlarmAction, AlarmMember, AlarmType, ErrorKind};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::failure::{Exit, Failure, Outcome};
@@ -11,7 +10,7 @@ use super::flags::Flag;
 use super::output::{Answer, HashKv, Health, Status};
 use super::session::{Call, Session, describe};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 const CLUSTER: Flag = Flag::switch("cluster", "ask every member of the cluster");
 const REV: Flag = Flag::int("rev", "hash up to this revision; 0 is the newest");
@@ -66,13 +65,14 @@ async fn endpoints(session: &Session) -> Outcome<Vec<String>> {
             describe(&error)
         ))
     })?;
-    Ok(answer.wire().members.iter().flat_map(|member| member.client_ur_ls.clone()).collect())
+    Ok(answer.members().iter().flat_map(|member| member.client_urls().to_vec()).collect())
 }
 
 async fn health(call: Call) -> Outcome {
     let session = call.open()?;
     let endpoints = endpoints(&session).await?;
-    let asked: FuturesUnordered<_> = endpoints.into_iter().map(|endpoint| check(&session, endpoint)).collect();
+    let asked: FuturesUnordered<_> =
+        endpoints.into_iter().map(|endpoint| check(&session, endpoint)).collect();
     let list: Vec<Health> = asked.collect().await;
     session.print(&Answer::Health(&list))?;
     match list.iter().all(|health| health.error.is_empty()) {
@@ -95,23 +95,23 @@ async fn check(session: &Session, endpoint: String) -> Health {
         // A refusal has been through the quorum too.
         Err(error) if error.kind() != ErrorKind::PermissionDenied => describe(&error),
         _ => match client.alarm(AlarmAction::Get, AlarmType::None, None).await {
-            Ok(answer) => active_alarms(&answer.wire().alarms),
+            Ok(answer) => active_alarms(answer.alarms()),
             Err(_) => "Unable to fetch the alarm list".to_owned(),
         },
     };
     Health { endpoint, took, error }
 }
 
-fn active_alarms(alarms: &[pb::AlarmMember]) -> String {
+fn active_alarms(alarms: &[AlarmMember]) -> String {
     if alarms.is_empty() {
         return String::new();
     }
     let names: String = alarms
         .iter()
         .map(|alarm| match alarm.alarm() {
-            pb::AlarmType::Nospace => "NOSPACE ",
-            pb::AlarmType::Corrupt => "CORRUPT ",
-            pb::AlarmType::None => "UNKNOWN ",
+            AlarmType::Nospace => "NOSPACE ",
+            AlarmType::Corrupt => "CORRUPT ",
+            AlarmType::None => "UNKNOWN ",
         })
         .collect();
     format!("Active Alarm(s): {names}")
@@ -124,7 +124,7 @@ async fn status(call: Call) -> Outcome {
     for endpoint in endpoints(&session).await? {
         let client = session.client_at(&endpoint).await?;
         match client.status().await {
-            Ok(answer) => list.push(Status { endpoint, status: whole!(answer) }),
+            Ok(answer) => list.push(Status { endpoint, status: wire::status(&answer) }),
             Err(error) => {
                 eprintln!("Failed to get the status of endpoint {endpoint} ({})", describe(&error));
                 failed = true;
@@ -143,7 +143,7 @@ async fn hash_kv(call: Call) -> Outcome {
     for endpoint in endpoints(&session).await? {
         let client = session.client_at(&endpoint).await?;
         match client.hash_kv(revision).await {
-            Ok(answer) => list.push(HashKv { endpoint, hash: whole!(answer) }),
+            Ok(answer) => list.push(HashKv { endpoint, hash: wire::hash_kv(&answer) }),
             Err(error) => {
                 let error = describe(&error);
                 eprintln!("Failed to get the hash of endpoint {endpoint} ({error})");

@@ -361,7 +361,9 @@ fn nearest_flags(flags: &[Flag], typed: &str) -> Vec<String> {
     let mut near: Vec<(usize, &str)> = flags
         .iter()
         .map(|flag| (strsim::damerau_levenshtein(typed, flag.name), flag.name))
-        .filter(|(distance, name)| *distance <= SUGGEST_WITHIN && *distance < name.len() || name.contains(typed))
+        .filter(|(distance, name)| {
+            *distance <= SUGGEST_WITHIN && *distance < name.len() || name.contains(typed)
+        })
         .collect();
     near.sort_unstable();
     near.into_iter().map(|(_, name)| format!("--{name}")).collect()

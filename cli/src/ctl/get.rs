@@ -1,13 +1,14 @@
 //! `get`.
 
-use etcdkit::{GetOptions, SortOrder, SortTarget};
+use etcdkit::{Client, GetOptions, SortOrder, SortTarget};
+use etcdkit_proto::etcdserverpb::RangeResponse;
 
 use super::failure::{Exit, Failure, Outcome};
 use super::flags::{Flag, Values, Word};
 use super::output::{Answer, Format};
 use super::session::{Call, failed};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 pub(super) const CONSISTENCY: Flag =
     Flag::text("consistency", "l asks the quorum, s answers from the member at hand").or("l");
@@ -76,7 +77,7 @@ async fn run(call: Call) -> Outcome {
     let answer = if session.values.switch(&STREAM) {
         stream(&client, request).await?
     } else {
-        whole!(client.get(request.key, Some(request.options)).await.map_err(failed)?)
+        wire::get(&client.get(request.key, Some(request.options)).await.map_err(failed)?)
     };
     // etcdctl looks at these only now, so that a script sees the server's error first.
     if session.values.switch(&COUNT_ONLY) && session.printer.format != Format::Fields {
@@ -144,9 +145,7 @@ pub(super) fn not_both(one: &str, other: &str) -> Failure {
 
 /// The failure for a range end beside a flag that selects a range.
 pub(super) fn too_many_arguments() -> Failure {
-    Failure::bad_args(
-        "too many arguments, only accept one argument when `--prefix` or `--from-key` is set",
-    )
+    Failure::bad_args("too many arguments, only accept one argument when `--prefix` or `--from-key` is set")
 }
 
 /// An empty key of an open range means the first possible one; then every key is selected.
@@ -196,10 +195,15 @@ fn bounds(values: &Values, min: &Flag, max: &Flag, what: &str) -> Outcome<(i64, 
 }
 
 /// Puts the chunks of a streamed range together.
-async fn stream(
-    client: &etcdkit::Client,
-    request: Request,
-) -> Outcome<etcdkit_proto::etcdserverpb::RangeResponse> {
-    let _ = (client, request);
-    Err(Failure::error("not yet"))
+async fn stream(client: &Client, request: Request) -> Outcome<RangeResponse> {
+    let mut chunks = client.get_stream(request.key, Some(request.options)).await.map_err(failed)?;
+    let mut answer = RangeResponse::default();
+    while let Some(chunk) = chunks.message().await.map_err(failed)? {
+        let chunk = wire::get(&chunk);
+        answer.header = chunk.header.or(answer.header);
+        answer.kvs.extend(chunk.kvs);
+        answer.more |= chunk.more;
+        answer.count = answer.count.max(chunk.count);
+    }
+    Ok(answer)
 }

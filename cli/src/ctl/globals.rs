@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn variables_stand_for_flags() {
         let mut values = Values::default();
-        let set = environment(&[("ETCDCTL_ENDPOINTS", "a,b"), ("ETCDCTL_DIAL_TIMEOUT", "7s"), ("OTHER", "x")]);
+        let set =
+            environment(&[("ETCDCTL_ENDPOINTS", "a,b"), ("ETCDCTL_DIAL_TIMEOUT", "7s"), ("OTHER", "x")]);
         apply_environment(ALL, &mut values, set).unwrap();
         assert_eq!(values.list(&ENDPOINTS), ["a", "b"]);
         assert_eq!(values.duration(&DIAL_TIMEOUT), Duration::from_secs(7));
@@ -137,7 +138,8 @@ mod tests {
     fn a_variable_beside_its_flag_is_a_failure() {
         let mut values = Values::default();
         values.set(&ENDPOINTS, b"a").unwrap();
-        let failure = apply_environment(ALL, &mut values, environment(&[("ETCDCTL_ENDPOINTS", "b")])).unwrap_err();
+        let failure =
+            apply_environment(ALL, &mut values, environment(&[("ETCDCTL_ENDPOINTS", "b")])).unwrap_err();
         assert_eq!((failure.exit, failure.message), (Exit::Error, None));
     }
 

@@ -82,17 +82,15 @@ fn subcommands(parent: &Command, grouped: bool) -> String {
 
 fn command_lines(mut commands: Vec<&Command>) -> String {
     commands.sort_by_key(|command| command.name);
-    commands
-        .iter()
-        .map(|command| format!("  {:NAME_WIDTH$} {}\n", command.name, command.summary))
-        .collect()
+    commands.iter().map(|command| format!("  {:NAME_WIDTH$} {}\n", command.name, command.summary)).collect()
 }
 
 fn examples(command: &Command) -> String {
     if command.examples.is_empty() {
         return String::new();
     }
-    let lines: String = command.examples.iter().map(|line| format!("  {}\n", line.replace("$0", tree::program()))).collect();
+    let lines: String =
+        command.examples.iter().map(|line| format!("  {}\n", line.replace("$0", tree::program()))).collect();
     format!("Examples:\n{lines}\n")
 }
 

@@ -1,18 +1,24 @@
 //! `lease`: time-bounded ownership of keys.
 
-use etcdkit::LeaseTimeToLiveOptions;
-use etcdkit_proto::etcdserverpb as pb;
+use std::time::Duration;
+
+use etcdkit::{ErrorKind, EtcdError, LeaseClient, LeaseTimeToLiveOptions};
+use tokio::time::{Instant, sleep};
 
 use super::failure::{Exit, Failure, Outcome};
 use super::flags::{Base, Flag, Word, parse_int};
 use super::output::{Answer, Format};
-use super::session::{Call, describe};
-use super::stop::{Ended, unless_stopped};
+use super::session::{Call, Session, describe};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 const KEYS: Flag = Flag::switch("keys", "show the keys of the lease too");
 const ONCE: Flag = Flag::switch("once", "renew the lease once and exit");
+
+/// Two renewals may fail before the lease is in danger.
+const RENEWALS_PER_TTL: u32 = 3;
+/// Pause after a renewal that no server answered.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) const COMMAND: Command = Command {
     name: "lease",
@@ -96,7 +102,7 @@ async fn grant(call: Call) -> Outcome {
         .lease_grant(ttl, None)
         .await
         .map_err(|error| Failure::error(format!("failed to grant lease ({})", describe(&error))))?;
-    session.print(&Answer::Grant(&whole!(answer)))
+    session.print(&Answer::Grant(&wire::grant(&answer)))
 }
 
 async fn revoke(call: Call) -> Outcome {
@@ -107,7 +113,7 @@ async fn revoke(call: Call) -> Outcome {
         .lease_revoke(id)
         .await
         .map_err(|error| Failure::error(format!("failed to revoke lease ({})", describe(&error))))?;
-    session.print(&Answer::Revoke(id, &whole!(answer)))
+    session.print(&Answer::Revoke(id, &wire::revoke(&answer)))
 }
 
 async fn time_to_live(call: Call) -> Outcome {
@@ -117,27 +123,59 @@ async fn time_to_live(call: Call) -> Outcome {
     let client = session.client().await?;
     let options = keys.then(|| LeaseTimeToLiveOptions::new().with_keys());
     let answer = client.lease_time_to_live(id, options).await.map_err(unreachable)?;
-    session.print(&Answer::TimeToLive(&whole!(answer), keys))
+    session.print(&Answer::TimeToLive(&wire::time_to_live(&answer), keys))
 }
 
 async fn list(call: Call) -> Outcome {
     let session = call.open()?;
     let client = session.client().await?;
     let answer = client.leases().await.map_err(unreachable)?;
-    session.print(&Answer::Leases(&whole!(answer)))
+    session.print(&Answer::Leases(&wire::leases(&answer)))
 }
 
 async fn keep_alive(call: Call) -> Outcome {
     let id = lease_id(only_argument(&call.words, "lease keep-alive command needs lease ID as argument")?)?;
     let once = call.values.switch(&ONCE);
     let session = call.open()?;
-    let client = session.client().await?;
-    let _ = (id, once, &client);
-    let _: Option<pb::LeaseKeepAliveResponse> = None;
+    let leases = session.client().await?.lease_client();
+    if once {
+        let answer = leases.keep_alive_once(id).await.map_err(not_found)?;
+        return session.print(&Answer::KeepAlive(&wire::keep_alive(&answer)));
+    }
+    renew_until_lost(&session, &leases, id).await?;
     if session.printer.format == Format::Simple {
         super::print(&format!("lease {id:016x} expired or revoked.\n"))?;
     }
-    let _ = unless_stopped(async {}).await?;
-    let _ = Ended::<()>::Stopped;
     Ok(())
+}
+
+/// Renews a lease three times in its TTL, as etcd's client does, and prints each renewal.
+///
+/// While no server answers the lease may still live, so it is given up only when its TTL has passed.
+async fn renew_until_lost(session: &Session, leases: &LeaseClient, id: i64) -> Outcome {
+    let mut alive_until: Option<Instant> = None;
+    loop {
+        match leases.keep_alive_once(id).await {
+            Ok(answer) => {
+                session.print(&Answer::KeepAlive(&wire::keep_alive(&answer)))?;
+                let ttl = Duration::from_secs(answer.ttl().unsigned_abs());
+                alive_until = Some(Instant::now() + ttl);
+                sleep(ttl / RENEWALS_PER_TTL).await;
+            }
+            Err(error) if error.kind() == ErrorKind::LeaseLost => return Ok(()),
+            Err(error) => match alive_until {
+                None => return Err(unreachable(error)),
+                Some(until) if Instant::now() >= until => return Ok(()),
+                Some(_) => sleep(RETRY_PAUSE).await,
+            },
+        }
+    }
+}
+
+/// A lease that is gone is told in the server's words.
+fn not_found(error: etcdkit::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::LeaseLost => Failure::new(Exit::BadConnection, EtcdError::LeaseNotFound.message()),
+        _ => unreachable(error),
+    }
 }

@@ -1,11 +1,11 @@
 //! `member list`.
 
-use super::failure::{Failure, Outcome};
+use super::failure::Outcome;
 use super::get::{CONSISTENCY, serializable};
 use super::output::Answer;
 use super::session::{Call, failed};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 pub(super) const COMMAND: Command = Command {
     name: "member",
@@ -31,7 +31,7 @@ async fn list(call: Call) -> Outcome {
     let client = session.client().await?;
     let answer = match local {
         false => client.member_list().await,
-        true => client.member_list_serializable().await,
+        true => client.cluster_client().member_list_serializable().await,
     };
-    session.print(&Answer::MemberList(&whole!(answer.map_err(failed)?)))
+    session.print(&Answer::MemberList(&wire::member_list(&answer.map_err(failed)?)))
 }

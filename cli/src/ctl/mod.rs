@@ -39,7 +39,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use failure::{Exit, Failure, Outcome};
+use failure::Outcome;
 use flags::Word;
 use session::Call;
 use tree::{Command, Group};
@@ -120,7 +120,7 @@ fn run(args: Vec<Word>) -> Outcome {
         }
         return print(&help::page(&found.path));
     };
-    let call = Call::new(tree::flags_of(&found.path), parsed);
+    let call = Call::new(parsed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(start(call));
     // A thread that waits for a line of stdin must not hold up the exit.

@@ -9,7 +9,7 @@ use super::flags::{Base, Flag, Values, Word, parse_int};
 use super::output::Answer;
 use super::session::{Call, failed};
 use super::tree::{Command, Group};
-use super::wire::whole;
+use super::wire;
 
 const LEASE: Flag = Flag::text("lease", "lease to attach the key to, in hexadecimal").or("0");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pair as it was before");
@@ -48,7 +48,7 @@ async fn run(call: Call) -> Outcome {
     let session = call.open()?;
     let client = session.client().await?;
     let answer = client.put(request.key, request.value, Some(request.options)).await.map_err(failed)?;
-    session.print(&Answer::Put(&whole!(answer)))
+    session.print(&Answer::Put(&wire::put(&answer)))
 }
 
 fn value_from_stdin() -> Option<Word> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use etcdkit::{Client, ConnectOptions};
 
 use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Flag, Parsed, Values, Word};
+use super::flags::{Parsed, Values, Word};
 use super::globals;
 use super::output::{Answer, Format, Printer};
 
@@ -14,8 +14,6 @@ const KEEPALIVE_TIME_MIN: Duration = Duration::from_secs(10);
 
 /// A command with what it was called with.
 pub(super) struct Call {
-    /// The flags the command understands.
-    pub(super) flags: Vec<Flag>,
     pub(super) values: Values,
     /// The arguments.
     pub(super) words: Vec<Word>,
@@ -24,8 +22,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(flags: Vec<Flag>, parsed: Parsed) -> Self {
-        Call { flags, values: parsed.values, words: parsed.words, before_dash: parsed.before_dash }
+    pub(super) fn new(parsed: Parsed) -> Self {
+        Call { values: parsed.values, words: parsed.words, before_dash: parsed.before_dash }
     }
 
     /// Reads the environment and checks the global flags. Does not connect yet.
@@ -98,7 +96,11 @@ impl Session {
     /// The endpoints named by flag or variable.
     pub(super) fn endpoints(&self) -> Vec<String> {
         let listed = self.values.list(&globals::ENDPOINTS);
-        listed.iter().map(|endpoint| endpoint.trim().to_owned()).filter(|endpoint| !endpoint.is_empty()).collect()
+        listed
+            .iter()
+            .map(|endpoint| endpoint.trim().to_owned())
+            .filter(|endpoint| !endpoint.is_empty())
+            .collect()
     }
 
     /// A client of all endpoints.

@@ -1,4 +1,6 @@
-//! Commands that run until they are told to stop.
+//! Commands that hold something until they are told to stop.
+
+use std::pin::Pin;
 
 use super::failure::Outcome;
 use crate::platform;
@@ -11,11 +13,31 @@ pub(super) enum Ended<T> {
     Stopped,
 }
 
-/// Does the work, unless a signal comes first; then the work is dropped where it stands.
-pub(super) async fn unless_stopped<T>(work: impl Future<Output = T>) -> Outcome<Ended<T>> {
-    let stop = platform::stop_requested()?;
-    Ok(tokio::select! {
-        result = work => Ended::Done(result),
-        () = stop => Ended::Stopped,
-    })
+/// Listens for the signals that ask to stop, from its making on.
+///
+/// One listener serves all steps of a command: a signal between two steps must not be lost.
+pub(super) struct Stop {
+    requested: Pin<Box<dyn Future<Output = ()>>>,
+    stopped: bool,
+}
+
+impl Stop {
+    pub(super) fn listen() -> Outcome<Self> {
+        Ok(Stop { requested: Box::pin(platform::stop_requested()?), stopped: false })
+    }
+
+    /// Does the work, unless a signal comes first; then the work is dropped where it stands.
+    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Ended<T> {
+        if self.stopped {
+            return Ended::Stopped;
+        }
+        tokio::select! {
+            biased;
+            () = &mut self.requested => {
+                self.stopped = true;
+                Ended::Stopped
+            }
+            result = work => Ended::Done(result),
+        }
+    }
 }

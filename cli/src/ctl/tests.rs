@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::failure::Exit;
 use super::*;
 use proptest::prelude::*;
 
@@ -12,7 +13,8 @@ fn words(line: &str) -> Vec<Word> {
 fn called(line: &str) -> String {
     let found = tree::find(&ROOT, words(line));
     let names: Vec<&str> = found.path[1..].iter().map(|command| command.name).collect();
-    let rest: Vec<String> = found.args.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let rest: Vec<String> =
+        found.args.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     format!("{} | {}", names.join(" "), rest.join(" "))
 }
 
@@ -40,7 +42,10 @@ fn unknown_commands_name_what_is_near() {
     let failure = run(words("putt a b")).unwrap_err();
     assert_eq!(failure.exit, Exit::Error);
     let message = failure.message.unwrap();
-    assert!(message.starts_with("unknown command \"putt\" for \"etcdctl\"\n\nDid you mean this?\n\tput\n"), "{message}");
+    assert!(
+        message.starts_with("unknown command \"putt\" for \"etcdctl\"\n\nDid you mean this?\n\tput\n"),
+        "{message}"
+    );
     assert!(message.ends_with("\nRun 'etcdctl --help' for usage."), "{message}");
 
     let message = run(words("qqqqqqqq")).unwrap_err().message.unwrap();
@@ -52,7 +57,10 @@ fn unknown_flags_are_refused_with_the_usage() {
     let failure = run(words("put --prev-kvs a b")).unwrap_err();
     assert_eq!(failure.exit, Exit::Error);
     let message = failure.message.unwrap();
-    assert!(message.starts_with("unknown flag: --prev-kvs\n\nDid you mean this?\n\t--prev-kv\n"), "{message}");
+    assert!(
+        message.starts_with("unknown flag: --prev-kvs\n\nDid you mean this?\n\t--prev-kv\n"),
+        "{message}"
+    );
     assert!(message.contains("Usage:\n  etcdctl put <key> [value] [flags]\n"), "{message}");
 }
 
@@ -60,26 +68,54 @@ fn unknown_flags_are_refused_with_the_usage() {
 fn arguments_are_checked_before_a_server_is_asked() {
     for (line, exit, message) in [
         ("get", Exit::BadArgs, "get command needs one argument as key and an optional argument as range_end"),
-        ("get a --prefix --from-key", Exit::BadArgs, "`--prefix` and `--from-key` cannot be set at the same time, choose one"),
-        ("get a b --prefix", Exit::BadArgs, "too many arguments, only accept one argument when `--prefix` or `--from-key` is set"),
-        ("get a --keys-only --count-only", Exit::BadArgs, "`--keys-only` and `--count-only` cannot be set at the same time, choose one"),
+        (
+            "get a --prefix --from-key",
+            Exit::BadArgs,
+            "`--prefix` and `--from-key` cannot be set at the same time, choose one",
+        ),
+        (
+            "get a b --prefix",
+            Exit::BadArgs,
+            "too many arguments, only accept one argument when `--prefix` or `--from-key` is set",
+        ),
+        (
+            "get a --keys-only --count-only",
+            Exit::BadArgs,
+            "`--keys-only` and `--count-only` cannot be set at the same time, choose one",
+        ),
         ("get a --consistency=q", Exit::BadFeature, "unknown consistency flag \"q\""),
         ("get a --order=up", Exit::BadFeature, "bad sort order up"),
         ("get a --sort-by=size", Exit::BadFeature, "bad sort target size"),
         ("get a --min-mod-rev=5 --max-mod-rev=4", Exit::BadFeature, "getMinModRev(=5) > getMaxModRev(=4)"),
         ("get a -w yaml", Exit::BadFeature, "unsupported output format"),
         ("put", Exit::BadArgs, "put command needs 1 argument and input from stdin or 2 arguments"),
-        ("put a b --ignore-value", Exit::BadArgs, "put command needs only 1 argument when 'ignore-value' is set"),
-        ("put a b --lease=xyz", Exit::BadArgs, "bad lease ID (strconv.ParseInt: parsing \"xyz\": invalid syntax), expecting ID in Hex"),
+        (
+            "put a b --ignore-value",
+            Exit::BadArgs,
+            "put command needs only 1 argument when 'ignore-value' is set",
+        ),
+        (
+            "put a b --lease=xyz",
+            Exit::BadArgs,
+            "bad lease ID (strconv.ParseInt: parsing \"xyz\": invalid syntax), expecting ID in Hex",
+        ),
         ("del", Exit::BadArgs, "del command needs one argument as key and an optional argument as range_end"),
-        ("del a b c", Exit::BadArgs, "del command needs one argument as key and an optional argument as range_end"),
+        (
+            "del a b c",
+            Exit::BadArgs,
+            "del command needs one argument as key and an optional argument as range_end",
+        ),
         ("txn a", Exit::BadArgs, "txn command does not accept argument"),
         ("compaction", Exit::BadArgs, "compaction command needs 1 argument"),
         ("compaction x", Exit::Error, "strconv.ParseInt: parsing \"x\": invalid syntax"),
         ("lease grant", Exit::BadArgs, "lease grant command needs TTL argument"),
         ("lease grant x", Exit::BadArgs, "bad TTL (strconv.ParseInt: parsing \"x\": invalid syntax)"),
         ("lease revoke", Exit::BadArgs, "lease revoke command needs 1 argument"),
-        ("lease revoke zz", Exit::BadArgs, "bad lease ID arg (strconv.ParseInt: parsing \"zz\": invalid syntax), expecting ID in Hex"),
+        (
+            "lease revoke zz",
+            Exit::BadArgs,
+            "bad lease ID arg (strconv.ParseInt: parsing \"zz\": invalid syntax), expecting ID in Hex",
+        ),
         ("lease timetolive", Exit::BadArgs, "lease timetolive command needs lease ID as argument"),
         ("lease keep-alive a b", Exit::BadArgs, "lease keep-alive command needs lease ID as argument"),
         ("lock", Exit::BadArgs, "lock takes a lock name argument and an optional command to execute"),

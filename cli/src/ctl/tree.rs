@@ -62,8 +62,7 @@ impl Command {
         if let Some(exact) = self.commands.iter().find(|command| command.name.as_bytes() == typed) {
             return Some(exact);
         }
-        let mut starting =
-            self.commands.iter().filter(|command| command.name.as_bytes().starts_with(typed));
+        let mut starting = self.commands.iter().filter(|command| command.name.as_bytes().starts_with(typed));
         let found = starting.next()?;
         starting.next().is_none().then_some(found)
     }
@@ -163,7 +162,10 @@ pub(super) fn read_flags(found: &Found) -> Outcome<Parsed> {
             FlagError::Malformed(message) => text.push_str(&message),
             FlagError::Unknown { message, nearest } => {
                 text.push_str(&message);
-                text.push_str(&did_you_mean(&nearest));
+                if !nearest.is_empty() {
+                    text.push('\n');
+                    text.push_str(&did_you_mean(&nearest));
+                }
             }
         }
         text.push('\n');
@@ -180,7 +182,9 @@ pub(super) fn unknown_command(root: &'static Command, typed: &[u8]) -> Failure {
         nearest.push('\n');
     }
     let program = program();
-    Failure::error(format!("unknown command {typed:?} for {program:?}\n{nearest}Run '{program} --help' for usage."))
+    Failure::error(format!(
+        "unknown command {typed:?} for {program:?}\n{nearest}Run '{program} --help' for usage."
+    ))
 }
 
 /// How many letters a misspelling may be off and still be suggested.

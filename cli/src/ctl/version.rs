@@ -11,9 +11,7 @@ pub(super) const COMMAND: Command = Command {
     summary: "Shows the version of etcdctl this program is compatible with",
     group: Group::Utility,
     run: Some(|_| {
-        Box::pin(async {
-            super::print(&format!("etcdctl version: {VERSION}\nAPI version: {API_VERSION}\n"))
-        })
+        Box::pin(async { super::print(&format!("etcdctl version: {VERSION}\nAPI version: {API_VERSION}\n")) })
     }),
     ..Command::BLANK
 };

@@ -5,17 +5,6 @@ use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;
 use pb::response_op::Response;
 
-/// The message a response wraps, with its header.
-macro_rules! whole {
-    ($answer:expr) => {{
-        let answer = &$answer;
-        let mut message = answer.wire().clone();
-        message.header = answer.header().map($crate::ctl::wire::header);
-        message
-    }};
-}
-pub(super) use whole;
-
 /// The head of a message.
 pub(super) fn header(header: &etcdkit::ResponseHeader) -> pb::ResponseHeader {
     pb::ResponseHeader {
@@ -49,12 +38,100 @@ pub(super) fn txn(answer: &etcdkit::TxnResponse) -> pb::TxnResponse {
 
 fn txn_part(part: &TxnOpResponse) -> pb::ResponseOp {
     let response = match part {
-        TxnOpResponse::Put(answer) => Response::ResponsePut(whole!(answer)),
-        TxnOpResponse::Get(answer) => Response::ResponseRange(whole!(answer)),
-        TxnOpResponse::Delete(answer) => Response::ResponseDeleteRange(whole!(answer)),
+        TxnOpResponse::Put(answer) => Response::ResponsePut(put(answer)),
+        TxnOpResponse::Get(answer) => Response::ResponseRange(get(answer)),
+        TxnOpResponse::Delete(answer) => Response::ResponseDeleteRange(delete(answer)),
         TxnOpResponse::Txn(answer) => Response::ResponseTxn(txn(answer)),
     };
     pb::ResponseOp { response: Some(response) }
+}
+
+/// The answer to a put.
+pub(super) fn put(answer: &etcdkit::PutResponse) -> pb::PutResponse {
+    pb::PutResponse { header: answer.header().map(header), prev_kv: answer.prev_key().map(key_value) }
+}
+
+/// The answer to a read.
+pub(super) fn get(answer: &etcdkit::GetResponse) -> pb::RangeResponse {
+    pb::RangeResponse {
+        header: answer.header().map(header),
+        kvs: answer.kvs().iter().map(key_value).collect(),
+        more: answer.more(),
+        count: answer.count(),
+    }
+}
+
+/// The answer to a deletion.
+pub(super) fn delete(answer: &etcdkit::DeleteResponse) -> pb::DeleteRangeResponse {
+    pb::DeleteRangeResponse {
+        header: answer.header().map(header),
+        deleted: answer.deleted(),
+        prev_kvs: answer.prev_kvs().iter().map(key_value).collect(),
+    }
+}
+
+/// The answer to `lease grant`.
+pub(super) fn grant(answer: &etcdkit::LeaseGrantResponse) -> pb::LeaseGrantResponse {
+    pb::LeaseGrantResponse {
+        header: answer.header().map(header),
+        id: answer.id(),
+        ttl: answer.ttl(),
+        error: answer.error().to_owned(),
+    }
+}
+
+/// The answer to `lease revoke`.
+pub(super) fn revoke(answer: &etcdkit::LeaseRevokeResponse) -> pb::LeaseRevokeResponse {
+    pb::LeaseRevokeResponse { header: answer.header().map(header) }
+}
+
+/// A renewal of a lease.
+pub(super) fn keep_alive(answer: &etcdkit::LeaseKeepAliveResponse) -> pb::LeaseKeepAliveResponse {
+    pb::LeaseKeepAliveResponse { header: answer.header().map(header), id: answer.id(), ttl: answer.ttl() }
+}
+
+/// The answer to `lease timetolive`.
+pub(super) fn time_to_live(answer: &etcdkit::LeaseTimeToLiveResponse) -> pb::LeaseTimeToLiveResponse {
+    pb::LeaseTimeToLiveResponse {
+        header: answer.header().map(header),
+        id: answer.id(),
+        ttl: answer.ttl(),
+        granted_ttl: answer.granted_ttl(),
+        keys: answer.keys().iter().map(|key| key.clone().into()).collect(),
+    }
+}
+
+/// The answer to `lease list`.
+pub(super) fn leases(answer: &etcdkit::LeaseLeasesResponse) -> pb::LeaseLeasesResponse {
+    pb::LeaseLeasesResponse {
+        header: answer.header().map(header),
+        leases: answer.leases().iter().map(|lease| pb::LeaseStatus { id: lease.id() }).collect(),
+    }
+}
+
+/// The answer to `member list`.
+pub(super) fn member_list(answer: &etcdkit::MemberListResponse) -> pb::MemberListResponse {
+    let member = |member: &etcdkit::Member| pb::Member {
+        id: member.id(),
+        name: member.name().to_owned(),
+        peer_ur_ls: member.peer_urls().to_vec(),
+        client_ur_ls: member.client_urls().to_vec(),
+        is_learner: member.is_learner(),
+    };
+    pb::MemberListResponse {
+        header: answer.header().map(header),
+        members: answer.members().iter().map(member).collect(),
+    }
+}
+
+/// The answer to `endpoint status`.
+pub(super) fn status(answer: &etcdkit::StatusResponse) -> pb::StatusResponse {
+    pb::StatusResponse { header: answer.header().map(header), ..answer.wire().clone() }
+}
+
+/// The answer to `endpoint hashkv`.
+pub(super) fn hash_kv(answer: &etcdkit::HashKvResponse) -> pb::HashKvResponse {
+    pb::HashKvResponse { header: answer.header().map(header), ..answer.wire().clone() }
 }
 
 /// One message of a watch.

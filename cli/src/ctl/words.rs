@@ -61,7 +61,10 @@ mod tests {
     #[test]
     fn words_are_bare_or_quoted() {
         assert_eq!(texts("put foo bar"), ["put", "foo", "bar"]);
-        assert_eq!(texts(r#"put key1 "over wrote\n" 'as \n is'"#), ["put", "key1", "over wrote\n", r"as \n is"]);
+        assert_eq!(
+            texts(r#"put key1 "over wrote\n" 'as \n is'"#),
+            ["put", "key1", "over wrote\n", r"as \n is"]
+        );
         assert_eq!(texts(r#"  get  a"b  c'd "#), ["get", "a\"b", "c'd"]);
         assert_eq!(texts(r#"put k """#), ["put", "k", ""]);
         assert_eq!(texts(r#"put k"#), ["put", "k"]);

@@ -63,7 +63,8 @@ fn put_shows_the_pair_before() {
 
 #[test]
 fn get_shows_any_bytes() {
-    let answer = pb::RangeResponse { header: header(9), kvs: vec![pair(b"a\xff", b"")], more: true, count: 2 };
+    let answer =
+        pb::RangeResponse { header: header(9), kvs: vec![pair(b"a\xff", b"")], more: true, count: 2 };
     let printer = Printer { format: Format::Simple, hex: false, values_only: false };
     assert_eq!(printer.render(&Answer::Get(&answer)).unwrap(), b"a\xff\n\n");
     let values_only = Printer { values_only: true, ..printer };
@@ -170,7 +171,9 @@ fn lease_answers_are_flattened() {
     assert_eq!(plain(Format::Simple, &grant), "lease 390da1fdc810d52c granted with TTL(100s)\n");
     assert_eq!(
         plain(Format::Json, &grant),
-        format!("{{{HEADER_JSON},\"revision\":11,\"raft_term\":2,\"ID\":{LEASE},\"TTL\":100,\"Error\":\"\"}}\n")
+        format!(
+            "{{{HEADER_JSON},\"revision\":11,\"raft_term\":2,\"ID\":{LEASE},\"TTL\":100,\"Error\":\"\"}}\n"
+        )
     );
     assert!(show(Format::Fields, true, &grant).contains("\"MemberID\" : bdae9bbc11dd390d\n"));
     assert!(show(Format::Fields, true, &grant).ends_with("\"ID\" : 390da1fdc810d52c\n\"TTL\" : 100\n"));
@@ -294,7 +297,10 @@ fn endpoint_status_in_all_formats() {
     );
     let fields = show(Format::Fields, true, &answer);
     assert!(fields.contains("\"Leader\" : 13668033151171901709\n"), "{fields}");
-    assert!(fields.ends_with("\"DowngradeTargetVersion\" : \"\"\n\"DowngradeEnabled\" : false\n\n"), "{fields}");
+    assert!(
+        fields.ends_with("\"DowngradeTargetVersion\" : \"\"\n\"DowngradeEnabled\" : false\n\n"),
+        "{fields}"
+    );
 }
 
 #[test]
@@ -353,11 +359,8 @@ fn a_table_without_rows_has_no_middle_line() {
 
 #[test]
 fn json_escapes_as_go_does() {
-    let list = [Health {
-        endpoint: "<a&b>\u{2028}\"\n".to_owned(),
-        took: Duration::ZERO,
-        error: String::new(),
-    }];
+    let list =
+        [Health { endpoint: "<a&b>\u{2028}\"\n".to_owned(), took: Duration::ZERO, error: String::new() }];
     assert_eq!(
         plain(Format::Json, &Answer::Health(&list)),
         "[{\"endpoint\":\"\\u003ca\\u0026b\\u003e\\u2028\\\"\\n\",\"health\":true,\"took\":\"0s\"}]\n"

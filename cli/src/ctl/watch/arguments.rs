@@ -42,7 +42,11 @@ pub(super) struct Arguments {
 }
 
 /// Sorts the words of a watch; `before_dash` of them stand before the `--`, if there is one.
-pub(super) fn read(words: &[Word], before_dash: Option<usize>, environment: &Environment) -> Outcome<Arguments> {
+pub(super) fn read(
+    words: &[Word],
+    before_dash: Option<usize>,
+    environment: &Environment,
+) -> Outcome<Arguments> {
     let (keys, command) = words.split_at(before_dash.unwrap_or(words.len()));
     if before_dash.is_some() && command.is_empty() {
         return Err(Failure::bad_args(NO_COMMAND));

@@ -23,7 +23,8 @@ const INTERACTIVE: Flag = Flag::switch("interactive", "read watch commands from 
 const PREFIX: Flag = Flag::switch("prefix", "all keys that begin with the given one");
 const REV: Flag = Flag::int("rev", "first revision to show; 0 is from now on");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pair as it was before each change");
-const PROGRESS_NOTIFY: Flag = Flag::switch("progress-notify", "show how far the watch is while nothing happens");
+const PROGRESS_NOTIFY: Flag =
+    Flag::switch("progress-notify", "show how far the watch is while nothing happens");
 const FLAGS: &[Flag] = &[INTERACTIVE, PREFIX, REV, PREV_KV, PROGRESS_NOTIFY];
 
 /// Lines of stdin that may wait for the command before them: typing is slower than watching starts.

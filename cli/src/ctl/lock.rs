@@ -1,0 +1,104 @@
+//! `lock`: holds a named lock until interrupted, or while a command runs.
+
+use std::process::Command as Child;
+
+use etcdkit::{Client, KeepAlive, LockOptions};
+
+use super::failure::{Exit, Failure, Outcome};
+use super::flags::{Flag, Word};
+use super::output::Answer;
+use super::quote::quote;
+use super::session::{Call, Session, failed};
+use super::stop::{Ended, Stop};
+use super::tree::{Command, Group};
+use super::wire;
+use crate::platform;
+
+const TTL: Flag = Flag::int("ttl", "seconds after which the lock is free should this program die").or("10");
+
+pub(super) const COMMAND: Command = Command {
+    name: "lock",
+    arguments: "<lockname> [command [argument...]]",
+    summary: "Holds a named lock",
+    details: "Waits for a named lock, shows the key that stands for it, and holds it until interrupted. With a command:\n\
+              runs it while holding the lock, with ETCD_LOCK_KEY and ETCD_LOCK_REV in its environment, and exits with\n\
+              its exit code. Flags of the command go behind '--'.",
+    examples: &["$0 lock mutex1", "$0 lock mutex1 -- ./migrate.sh --all"],
+    group: Group::Concurrency,
+    flags: &[TTL],
+    run: Some(|call| Box::pin(run(call))),
+    ..Command::BLANK
+};
+
+async fn run(call: Call) -> Outcome {
+    let Some((name, command)) = call.words.split_first() else {
+        return Err(Failure::bad_args("lock takes a lock name argument and an optional command to execute"));
+    };
+    let (name, command) = (name.clone(), command.to_vec());
+    let ttl = call.values.int(&TTL);
+    let session = call.open()?;
+    let client = session.client().await?;
+    let lease = client.lease_grant(ttl, None).await.map_err(failed)?;
+    let alive = client.keep_alive(lease.id(), lease.ttl());
+    let outcome = hold(&session, &client, &alive, name, &command).await;
+    drop(alive);
+    // Lets the next one in at once. When no server can be reached, the lease runs out by itself.
+    let _ = client.lease_revoke(lease.id()).await;
+    outcome
+}
+
+async fn hold(
+    session: &Session,
+    client: &Client,
+    alive: &KeepAlive,
+    name: Word,
+    command: &[Word],
+) -> Outcome {
+    let mut stop = Stop::listen()?;
+    let waiting = async {
+        tokio::select! {
+            answer = client.lock(name, Some(LockOptions::new().with_lease(alive.id()))) => answer.map_err(failed),
+            _ = alive.lost() => Err(expired()),
+        }
+    };
+    let Ended::Done(answer) = stop.or(waiting).await else {
+        return Err(Failure::error("context canceled"));
+    };
+    let answer = answer?;
+    if !command.is_empty() {
+        let revision = answer.header().map_or(0, |header| header.revision());
+        return run_command(command, answer.key(), revision).await;
+    }
+    let pair = wire::get(&client.get(answer.key(), None).await.map_err(failed)?);
+    if pair.kvs.is_empty() {
+        return Err(Failure::error("lock lost on init"));
+    }
+    session.print(&Answer::Get(&pair))?;
+    match stop.or(alive.lost()).await {
+        Ended::Stopped => client.unlock(answer.key()).await.map(drop).map_err(failed),
+        Ended::Done(_) => Err(expired()),
+    }
+}
+
+fn expired() -> Failure {
+    Failure::error("session expired")
+}
+
+/// Runs the command to its end; a signal to this program does not cut it short, so that it never runs unlocked.
+async fn run_command(command: &[Word], key: &[u8], revision: i64) -> Outcome {
+    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
+    let mut child = Child::new(platform::os_string(program));
+    child
+        .args(arguments.iter().map(|word| platform::os_string(word)))
+        .env("ETCD_LOCK_KEY", platform::os_string(key))
+        .env("ETCD_LOCK_REV", revision.to_string());
+    let ended = tokio::task::spawn_blocking(move || child.status()).await.map_err(Failure::error)?;
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            let (code, text) = platform::child_exit(status);
+            Err(Failure::new(Exit::Child(code), text))
+        }
+        Err(error) => Err(Failure::error(format!("exec: {}: {error}", quote(program)))),
+    }
+}
