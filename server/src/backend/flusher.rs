@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::engine::EngineError;
+use super::engine::{self, EngineError};
 use super::layer::Layer;
 use super::{BackendError, EngineKind, Shared};
 
@@ -152,8 +152,10 @@ impl Shared {
     fn flush_active(&self) -> Result<(), EngineError> {
         let _still = self.engine_still.lock();
         let (layer, newest_run) = self.freeze();
-        self.engine.apply(&layer)?;
-        let view = self.engine.view()?;
+        let view = engine::guarded(|| {
+            self.engine.apply(&layer)?;
+            self.engine.view()
+        })?;
         let mark = layer.mark.clone();
         {
             let mut state = self.state.write();

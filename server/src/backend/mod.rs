@@ -224,9 +224,12 @@ impl Backend {
         directory: Option<Directory>,
     ) -> Result<Backend, BackendError> {
         let of_engine = |source| BackendError::engine(kind, source);
-        let engine = engine::open(io, dir, kind, &options).map_err(of_engine)?;
-        let base = engine.view().map_err(of_engine)?;
-        let durable_mark = engine.mark().map_err(of_engine)?;
+        let opened = engine::guarded(|| {
+            let engine = engine::open(io, dir, kind, &options)?;
+            let (base, durable_mark) = (engine.view()?, engine.mark()?);
+            Ok((engine, base, durable_mark))
+        });
+        let (engine, base, durable_mark) = opened.map_err(of_engine)?;
         let shared = Arc::new(Shared {
             engine,
             kind,
@@ -284,9 +287,8 @@ impl Backend {
         let _still = shared.engine_still.lock();
         // The engine may want no snapshot to be held, so ours goes; the gate keeps readers from missing it.
         shared.state.write().base = Arc::new(engine::NoView);
-        let compacted = shared.engine.compact();
-        let view = shared.engine.view();
-        match view {
+        let compacted = engine::guarded(|| shared.engine.compact());
+        match shared.engine.view() {
             Ok(view) => shared.state.write().base = view,
             Err(source) => return Err(shared.fail(&source)),
         }

@@ -5,6 +5,7 @@ mod redb;
 mod sled;
 
 use std::ops::Bound;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,18 @@ impl EngineError {
     fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         EngineError(source.into())
     }
+}
+
+/// Runs a step of an engine, a panic of which is an error too: redb meets damaged pages with one, and the
+/// thread that waits for the step must hear of it.
+pub(super) fn guarded<T>(step: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    // After a panic the engine is not changed any more, so what it left half done is not met again.
+    std::panic::catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| "no reason given".to_owned());
+        Err(EngineError::new(format!("the engine panicked, its data may be damaged: {text}")))
+    })
 }
 
 /// An engine. Only one thread changes it at a time; views are read by many meanwhile.
