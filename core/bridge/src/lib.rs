@@ -1,1 +1,19 @@
-//! What every language binding needs, with no language named.
+//! What every language binding needs, with no language named: a runtime that survives `fork`, handles that cannot
+//! dangle, calls that complete exactly once, streams that are pulled.
+//!
+//! A binding converts arguments, [`call::start`]s a future of the client, and gives a [`Completion`] that hands the
+//! result over to its own threads or event loop. It keeps no logic of its own.
+
+mod call;
+mod echo;
+mod error;
+mod handle;
+mod runtime;
+mod stream;
+
+pub use call::{CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_pending};
+pub use echo::echo;
+pub use error::{BridgeError, Kind};
+pub use handle::{HANDLES_MAX, Handles};
+pub use runtime::{ForkGuard, ForkSafe, WORKER_THREADS, after_fork_in_child, enter};
+pub use stream::{BATCH_MAX, Pulled};
