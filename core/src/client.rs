@@ -66,14 +66,14 @@ impl Client {
         Ok(Self { core })
     }
 
-    pub(crate) fn core(&self) -> &Core {
-        &self.core
-    }
-
     /// The same client with another time limit for the calls made through this handle.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { core: self.core.with_timeout(Some(timeout)) }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     /// The endpoints, as they were given.

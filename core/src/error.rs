@@ -148,6 +148,16 @@ impl Error {
         matches!(self, Error::OutcomeUnknown(_))
     }
 
+    /// Whether the same request may succeed later without anybody changing anything.
+    pub(crate) fn is_passing(&self) -> bool {
+        use ErrorKind::{Cancelled, DeadlineExceeded, Internal, Unavailable, Unknown};
+        let etcd = self.etcd().map(|error| error.entry().retry);
+        match etcd {
+            Some(retry) => retry != etcdkit_proto::Retry::Never,
+            None => matches!(self.kind(), Cancelled | DeadlineExceeded | Internal | Unavailable | Unknown),
+        }
+    }
+
     pub(crate) fn deadline(message: impl Into<String>) -> Self {
         Error::GRpcStatus(Status::deadline_exceeded(message))
     }

@@ -9,6 +9,7 @@ mod auth;
 mod balancer;
 mod client;
 mod cluster;
+pub mod concurrency;
 mod core;
 mod election;
 mod encoded;

@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::keeper::renew;
 use crate::core::Core;
-use crate::error::Error;
 
 /// Renewals within one TTL, as in etcd's Go client: two may fail before the lease is in danger.
 const RENEWALS_PER_TTL: u32 = 3;
@@ -57,12 +56,17 @@ impl KeepAlive {
 
     /// Waits until the lease is lost. May be called by several at once.
     pub async fn lost(&self) -> LeaseLost {
-        wait(self.lost.clone()).await
+        lost(self.lost.clone()).await
     }
 
     /// Why the lease is lost, or `None` while it lives.
     pub fn is_lost(&self) -> Option<LeaseLost> {
         self.lost.borrow().clone()
+    }
+
+    /// Stops renewing. The lease then expires unless somebody else renews it.
+    pub fn stop(&self) {
+        self.task.abort();
     }
 
     pub(crate) fn watcher(&self) -> watch::Receiver<Option<LeaseLost>> {
@@ -86,7 +90,7 @@ impl std::fmt::Debug for KeepAlive {
 }
 
 /// Waits for the loss. Without anybody keeping the lease alive any more there is no loss to tell.
-pub(crate) async fn wait(mut lost: watch::Receiver<Option<LeaseLost>>) -> LeaseLost {
+pub(crate) async fn lost(mut lost: watch::Receiver<Option<LeaseLost>>) -> LeaseLost {
     // The borrowed value must be gone before the next await: futures of this crate can move between threads.
     let found = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
     match found {
@@ -114,16 +118,11 @@ async fn run(core: &Core, id: i64, ttl: i64) -> LeaseLost {
                 expires = asked + ttl;
                 sleep(ttl / RENEWALS_PER_TTL).await;
             }
-            Err(error) if passing(&error) => {
+            Err(error) if error.is_passing() => {
                 cause = error.to_string();
                 sleep(RETRY_PAUSE).await;
             }
             Err(error) => return LeaseLost::Refused(error.to_string()),
         }
     }
-}
-
-fn passing(error: &Error) -> bool {
-    use crate::error::ErrorKind::{Cancelled, DeadlineExceeded, Internal, Unavailable, Unknown};
-    matches!(error.kind(), Cancelled | DeadlineExceeded | Internal | Unavailable | Unknown)
 }

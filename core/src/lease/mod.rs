@@ -5,6 +5,7 @@ mod keeper;
 
 use etcdkit_proto::etcdserverpb as pb;
 
+pub(crate) use keep_alive::lost;
 pub use keep_alive::{KeepAlive, LeaseLost};
 pub(crate) use keeper::KeepAliveHub;
 pub use keeper::{LeaseKeepAliveStream, LeaseKeeper};
