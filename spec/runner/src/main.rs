@@ -1,6 +1,7 @@
 //! The behaviour spec: plays scenarios in every language on every server, compares our server with real etcd
 //! request by request, and kills servers to see what they kept.
 
+mod differential;
 mod driver;
 mod line;
 mod matrix;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Play scenarios in every language on every server.
     Run(matrix::Options),
+    /// Send the same random requests to two servers and compare every answer.
+    Differential(differential::Options),
 }
 
 #[tokio::main]
@@ -48,5 +51,6 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
         Command::Run(options) => matrix::run(options, arguments.programs).await,
+        Command::Differential(options) => differential::run(options, arguments.programs).await,
     }
 }
