@@ -129,7 +129,7 @@ impl Pair {
         let mut at = 0;
         loop {
             let request = match &mut source {
-                Source::Random(generator) => generator.next(wanted.revision()),
+                Source::Random(generator) => generator.next(wanted.revision(), wanted.compacted()),
                 Source::Recorded(requests) => requests.get(at).cloned(),
             };
             let ending = request.is_none();

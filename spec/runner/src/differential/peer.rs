@@ -30,6 +30,7 @@ pub(super) struct Peer {
     maintenance: MaintenanceClient<Channel>,
     pub(super) streams: Vec<Stream>,
     revision: i64,
+    compacted: i64,
 }
 
 impl Peer {
@@ -41,12 +42,18 @@ impl Peer {
             maintenance: MaintenanceClient::new(channel.clone()),
             streams: Stream::open_all(&channel).await?,
             revision: 1,
+            compacted: 0,
         })
     }
 
     /// The store's revision, as the last answer told it.
     pub(super) fn revision(&self) -> i64 {
         self.revision
+    }
+
+    /// The revision of the last compaction that was done.
+    pub(super) fn compacted(&self) -> i64 {
+        self.compacted
     }
 
     /// The answer, comparable.
@@ -84,6 +91,7 @@ impl Peer {
             }
             Request::Compact(compact) => {
                 let mut response = self.kv.compact(compact).await?.into_inner();
+                self.compacted = compact.revision;
                 self.header(&mut response.header);
                 Ok(told(&response))
             }
