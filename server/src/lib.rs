@@ -8,10 +8,15 @@
 pub mod api;
 pub mod apply;
 pub mod backend;
+mod clock;
 pub mod command;
+mod compactor;
 pub mod config;
+pub mod data_dir;
+mod expiry;
 pub mod io;
 pub mod lease;
+mod listener;
 pub mod mvcc;
 pub mod platform;
 pub mod propose;
@@ -19,3 +24,5 @@ pub mod raft;
 pub mod read;
 pub mod server;
 pub mod wal;
+
+pub use server::{BlockingServer, Server, ServerBuilder, StartError};

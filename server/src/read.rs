@@ -1,1 +1,114 @@
 //! The gate that makes reads linearizable.
+//!
+//! A read may answer from local state once that state holds everything acknowledged before the read
+//! came. Asking consensus for that costs a round; the answer is as good for every read that was already
+//! waiting when the round began. So one round runs at a time, and all reads that arrive meanwhile share
+//! the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcdkit_proto::EtcdError;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::raft::{RaftNode, ReadError};
+
+/// Lets reads pass when local state is new enough. Cheap to clone.
+#[derive(Clone)]
+pub struct ReadGate {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    raft: RaftNode,
+    timeout: Duration,
+    rounds: Mutex<Rounds>,
+}
+
+/// Rounds are told apart by the channel on which their outcome is sent.
+#[derive(Default)]
+struct Rounds {
+    /// Whether a round is under way, and with it the task that starts the next.
+    running: bool,
+    /// The round that reads arriving now wait for; none while nobody waits.
+    next: Option<watch::Sender<Option<Result<(), GateError>>>>,
+}
+
+/// Why a read was not let through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// No leader in time, or no server any more.
+    #[error(transparent)]
+    Api(#[from] EtcdError),
+    /// The disk failed.
+    #[error("etcdserver: storage failed: {0}")]
+    Storage(String),
+}
+
+impl ReadGate {
+    /// A gate in front of the state that this node applies. Reads give up after `timeout`.
+    pub fn new(raft: RaftNode, timeout: Duration) -> Self {
+        ReadGate { shared: Arc::new(Shared { raft, timeout, rounds: Mutex::default() }) }
+    }
+
+    /// Returns when local state holds all that was acknowledged before the call.
+    pub async fn pass(&self) -> Result<(), GateError> {
+        let mut outcome = self.join();
+        let waited = tokio::time::timeout(self.shared.timeout, outcome.wait_for(Option::is_some)).await;
+        match waited {
+            Err(_elapsed) => Err(EtcdError::Timeout.into()),
+            Ok(Err(_closed)) => Err(EtcdError::Stopped.into()),
+            Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(EtcdError::Stopped.into())),
+        }
+    }
+
+    fn join(&self) -> watch::Receiver<Option<Result<(), GateError>>> {
+        let mut rounds = self.shared.rounds.lock();
+        let next = rounds.next.get_or_insert_with(|| watch::Sender::new(None));
+        let outcome = next.subscribe();
+        if !rounds.running {
+            rounds.running = true;
+            tokio::spawn(run_rounds(Arc::clone(&self.shared)));
+        }
+        outcome
+    }
+}
+
+/// Runs rounds until nobody waits any more.
+async fn run_rounds(shared: Arc<Shared>) {
+    loop {
+        let round = {
+            let mut rounds = shared.rounds.lock();
+            match rounds.next.take() {
+                Some(round) => round,
+                None => {
+                    rounds.running = false;
+                    return;
+                }
+            }
+        };
+        // The timeout keeps a round that hangs from holding up those who come later and would find a
+        // working leader.
+        let outcome = tokio::time::timeout(shared.timeout, run_round(&shared.raft)).await;
+        round.send_replace(Some(outcome.unwrap_or(Err(EtcdError::Timeout.into()))));
+    }
+}
+
+/// Asks consensus, and again whenever there is another leader to ask.
+async fn run_round(raft: &RaftNode) -> Result<(), GateError> {
+    let mut changes = raft.changes();
+    loop {
+        changes.mark_unchanged();
+        match raft.read_index().await {
+            Ok(()) => return Ok(()),
+            Err(ReadError::Stopped) => return Err(EtcdError::Stopped.into()),
+            Err(ReadError::Storage(cause)) => return Err(GateError::Storage(cause)),
+            Err(ReadError::NotLeader { .. } | ReadError::NoQuorum) => {
+                if changes.changed().await.is_err() {
+                    return Err(EtcdError::Stopped.into());
+                }
+            }
+        }
+    }
+}

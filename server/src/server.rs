@@ -1,1 +1,487 @@
-//! Builds, starts and stops one server.
+//! Builds, starts and stops one server. Nothing here is global: any number can run in one process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcdkit_proto::etcdserverpb::Member;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{Api, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance, Watch};
+use crate::apply::Applier;
+use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
+use crate::clock::Clock;
+use crate::compactor::{self, AutoCompactor};
+use crate::config::{Config, ConfigError, MemberUrl, RECEIVE_OVERHEAD_BYTES, Storage};
+use crate::data_dir::{DataDir, DataDirError, Identity};
+use crate::expiry::Expiry;
+use crate::io::{Io, disk::DiskIo, memory::MemoryIo};
+use crate::lease::{Lessor, ttl_min_seconds};
+use crate::listener::{self, Bound, ConnectionLimits};
+use crate::mvcc::watch::{Hub, HubOptions};
+use crate::mvcc::{MvccError, Store};
+use crate::propose::{Limits, Proposer};
+use crate::raft::{RaftNode, RaftOptions};
+use crate::read::ReadGate;
+use crate::wal::WalError;
+
+/// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
+/// a large read; more would only take turns with the program that the server is embedded in.
+const RUNTIME_THREADS: usize = 2;
+
+/// How long calls in progress may take to end when the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the stored size is measured for the quota. Between two measurements the cost of what is admitted is
+/// added up, so this only bounds how long a full server stays closed after it was emptied.
+const MEASURE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {url}: {source}")]
+    Listen {
+        /// The address.
+        url: MemberUrl,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The storage engine cannot be opened.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The stored state cannot be read.
+    #[error(transparent)]
+    State(#[from] MvccError),
+    /// The stored leases cannot be read.
+    #[error(transparent)]
+    Leases(#[from] crate::lease::OpenError),
+    /// The log cannot be opened, or consensus does not start.
+    #[error(transparent)]
+    Raft(#[from] crate::raft::StartError),
+    /// No runtime for a blocking start.
+    #[error("cannot start the threads of the server: {0}")]
+    Runtime(#[source] std::io::Error),
+    /// The starting thread was stopped.
+    #[error("the server was stopped while it started")]
+    Stopped,
+}
+
+/// Settings of a server to be started.
+#[derive(Clone, Debug, Default)]
+pub struct ServerBuilder {
+    config: Config,
+    listen: Vec<String>,
+}
+
+impl ServerBuilder {
+    /// Replaces all settings.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Keeps state in this directory, made when absent.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.config.storage = Some(Storage::Directory(dir.as_ref().to_owned()));
+        self
+    }
+
+    /// Keeps state in memory: it is gone when the server stops.
+    #[must_use]
+    pub fn memory(mut self) -> Self {
+        self.config.storage = Some(Storage::Memory);
+        self
+    }
+
+    /// The storage engine; redb by default.
+    #[must_use]
+    pub fn engine(mut self, engine: EngineKind) -> Self {
+        self.config.engine = engine;
+        self
+    }
+
+    /// Name of the member.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = name.into();
+        self
+    }
+
+    /// Listens on `host:port` or a URL; port 0 takes a free one. Several calls, several addresses.
+    #[must_use]
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.listen.push(address.into());
+        self
+    }
+
+    /// Starts on the runtime of the caller; returns when the server serves.
+    pub async fn start(self) -> Result<Server, StartError> {
+        let config = self.finish()?;
+        start(config).await
+    }
+
+    /// Starts on a runtime of its own, for callers that have none; returns when the server serves.
+    pub fn start_blocking(self) -> Result<BlockingServer, StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .thread_name("etcdkit-server")
+            .enable_all()
+            .build()
+            .map_err(StartError::Runtime)?;
+        let server = runtime.block_on(self.start())?;
+        Ok(BlockingServer { server, runtime })
+    }
+
+    fn finish(mut self) -> Result<Config, StartError> {
+        if !self.listen.is_empty() {
+            let parse = |address: &String| {
+                let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
+                MemberUrl::parse(&url)
+            };
+            self.config.listen_client_urls = self.listen.iter().map(parse).collect::<Result<_, _>>()?;
+        }
+        self.config.validate()?;
+        Ok(self.config)
+    }
+}
+
+/// A running server. Dropping it stops it in the background; [`Server::shutdown`] waits for the end.
+#[derive(Debug)]
+pub struct Server {
+    endpoints: Vec<String>,
+    identity: Identity,
+    stopping: CancellationToken,
+    stopped: watch::Receiver<bool>,
+    failure: watch::Receiver<Option<Arc<WalError>>>,
+}
+
+impl Server {
+    /// Settings to start from: etcd's defaults, which listen on localhost:2379.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The first address clients can connect to, such as `http://127.0.0.1:2379`.
+    pub fn endpoint(&self) -> &str {
+        self.endpoints.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// All addresses clients can connect to.
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    /// The ids of this member and its cluster.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Returns why the server stopped taking writes, should that happen.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(failure) => failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Stops: calls in progress end, what was accepted is written, files are closed.
+    pub async fn shutdown(mut self) {
+        self.stopping.cancel();
+        // An error says that the task that tells is gone, and so is the server.
+        let _ = self.stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+/// A running server with a runtime of its own.
+#[derive(Debug)]
+pub struct BlockingServer {
+    server: Server,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl BlockingServer {
+    /// The first address clients can connect to.
+    pub fn endpoint(&self) -> &str {
+        self.server.endpoint()
+    }
+
+    /// All addresses clients can connect to.
+    pub fn endpoints(&self) -> &[String] {
+        self.server.endpoints()
+    }
+
+    /// Stops and waits for the end. Must not be called from within another runtime.
+    pub fn shutdown(self) {
+        self.runtime.block_on(self.server.shutdown());
+        self.runtime.shutdown_background();
+    }
+}
+
+/// The parts of a server that do not know of clients.
+struct MemberParts {
+    identity: Identity,
+    clock: Clock,
+    backend: Backend,
+    store: Store,
+    lessor: Arc<Lessor>,
+    hub: Hub,
+    raft: RaftNode,
+    data_dir: DataDir,
+}
+
+async fn start(config: Config) -> Result<Server, StartError> {
+    let listeners = bind_all(&config.listen_client_urls).await?;
+    let endpoints: Vec<String> = listeners.iter().map(|listener| listener.url.to_string()).collect();
+    let member = open_member(&config).await?;
+    let stopping = CancellationToken::new();
+    let (stopped_sender, stopped) = watch::channel(false);
+    let identity = member.identity;
+    let failure = member.raft.storage_failure();
+
+    let advertised = match &config.advertise_client_urls {
+        Some(urls) => urls.iter().map(MemberUrl::to_string).collect(),
+        None => endpoints.clone(),
+    };
+    let tasks = TaskTracker::new();
+    let proposer = propose_within_limits(&config, &member);
+    let api = Arc::new(assemble(&config, &member, &proposer, advertised, &stopping)?);
+    let limits = ConnectionLimits {
+        streams_max: config.max_concurrent_streams,
+        keepalive_interval: config.grpc_keepalive_interval,
+        keepalive_timeout: config.grpc_keepalive_timeout,
+    };
+    spawn_background(&tasks, &config, &member, &proposer, &stopping);
+    for listener in listeners {
+        tasks.spawn(listener.serve(Arc::clone(&api), limits, stopping.clone()));
+    }
+    tokio::spawn(stop_in_order(member, proposer, tasks, stopping.clone(), stopped_sender));
+    tracing::info!(
+        member_id = format!("{:x}", identity.member_id),
+        cluster_id = format!("{:x}", identity.cluster_id),
+        listen_client_urls = endpoints.join(","),
+        "ready to serve client requests"
+    );
+    Ok(Server { endpoints, identity, stopping, stopped, failure })
+}
+
+/// Waits for the end and brings it about from the outside in: no more calls, no more log, no more files.
+async fn stop_in_order(
+    member: MemberParts,
+    proposer: Proposer,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    stopped: watch::Sender<bool>,
+) {
+    stopping.cancelled().await;
+    proposer.stop();
+    tasks.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!("some calls did not end in time and are cut off");
+    }
+    let MemberParts { backend, store, lessor, hub, raft, data_dir, .. } = member;
+    drop((store, lessor, hub, proposer));
+    raft.shutdown().await;
+    let flushed = tokio::task::spawn_blocking(move || {
+        if let Err(error) = backend.flush() {
+            tracing::error!(%error, "failed to flush the backend");
+        }
+    });
+    if let Err(error) = flushed.await {
+        tracing::error!(%error, "failed to close the backend");
+    }
+    drop(data_dir);
+    stopped.send_replace(true);
+}
+
+async fn bind_all(urls: &[MemberUrl]) -> Result<Vec<Bound>, StartError> {
+    let mut listeners = Vec::with_capacity(urls.len());
+    for url in urls {
+        let bound = listener::bind(url).await;
+        listeners.push(bound.map_err(|source| StartError::Listen { url: url.clone(), source })?);
+    }
+    Ok(listeners)
+}
+
+async fn open_member(config: &Config) -> Result<MemberParts, StartError> {
+    let new_identity = Identity::of_single_member(&config.members()?, &config.initial_cluster_token);
+    let storage = config.storage();
+    let io: Arc<dyn Io> = match &storage {
+        Storage::Directory(_) => Arc::new(DiskIo),
+        Storage::Memory => Arc::new(MemoryIo::default()),
+    };
+    let (engine, dir) = match storage {
+        Storage::Directory(dir) => (config.engine, dir),
+        Storage::Memory => (EngineKind::Memory, PathBuf::from("/memory")),
+    };
+    let disk = Arc::clone(&io);
+    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, new_identity)).await;
+    let State { data_dir, backend, store, lessor } = opened.map_err(|_stopped| StartError::Stopped)??;
+    let watch_options = HubOptions { fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES };
+    let hub = Hub::new(store.clone(), watch_options);
+    let applier = Applier::new(backend.clone(), store.clone(), Arc::clone(&lessor), hub.clone());
+    let options = RaftOptions {
+        address: config.initial_advertise_peer_urls.first().map(MemberUrl::to_string).unwrap_or_default(),
+        heartbeat_interval: config.heartbeat_interval,
+        election_timeout: config.election_timeout,
+        snapshot_count: config.snapshot_count,
+        ..RaftOptions::new(data_dir.identity.member_id, io, data_dir.log())
+    };
+    let raft = RaftNode::start(options, Box::new(applier)).await?;
+    Ok(MemberParts {
+        identity: data_dir.identity,
+        clock: Clock::start(),
+        backend,
+        store,
+        lessor,
+        hub,
+        raft,
+        data_dir,
+    })
+}
+
+struct State {
+    data_dir: DataDir,
+    backend: Backend,
+    store: Store,
+    lessor: Arc<Lessor>,
+}
+
+/// Reads what the directory holds. Blocks.
+fn open_state(io: &Arc<dyn Io>, dir: &Path, engine: EngineKind, new: Identity) -> Result<State, StartError> {
+    let data_dir = DataDir::open(io, dir, new)?;
+    let backend = Backend::open(Arc::clone(io), &data_dir.backend(), engine, BackendOptions::default())?;
+    let lessor = Arc::new(Lessor::open(&backend)?);
+    let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
+    Ok(State { data_dir, backend, store, lessor })
+}
+
+fn propose_within_limits(config: &Config, member: &MemberParts) -> Proposer {
+    let limits = Limits {
+        request_bytes_max: config.max_request_bytes,
+        quota_bytes: config.quota_bytes(),
+        timeout: config.request_timeout(),
+    };
+    Proposer::new(member.raft.clone(), member.backend.clone(), limits)
+}
+
+fn assemble(
+    config: &Config,
+    member: &MemberParts,
+    proposer: &Proposer,
+    advertised: Vec<String>,
+    stopping: &CancellationToken,
+) -> Result<Api, StartError> {
+    let Identity { member_id, cluster_id } = member.identity;
+    let headers = Headers::new(cluster_id, member_id, &member.raft, member.store.clone());
+    let gate = ReadGate::new(member.raft.clone(), config.request_timeout());
+    let kv = Kv {
+        headers: headers.clone(),
+        store: member.store.clone(),
+        proposer: proposer.clone(),
+        gate: gate.clone(),
+        ops_max: config.max_txn_ops,
+        chunk_bytes: config.max_request_bytes,
+    };
+    let own = Member {
+        id: member_id,
+        name: config.name.clone(),
+        peer_ur_ls: config.members()?.iter().map(MemberUrl::to_string).collect(),
+        client_ur_ls: advertised,
+        is_learner: false,
+    };
+    let lease = Lease {
+        headers: headers.clone(),
+        proposer: proposer.clone(),
+        lessor: Arc::clone(&member.lessor),
+        clock: member.clock,
+        ttl_min_seconds: ttl_min_seconds(config.election_timeout),
+        stopping: stopping.clone(),
+    };
+    let line =
+        Line { headers: headers.clone(), kv: kv.clone(), lease: lease.clone(), hub: member.hub.clone() };
+    let watch = Watch {
+        headers: headers.clone(),
+        hub: member.hub.clone(),
+        progress_interval: config.watch_progress_notify_interval,
+        stopping: stopping.clone(),
+    };
+    Ok(Api {
+        kv,
+        watch,
+        lease,
+        lock: Lock { line: line.clone() },
+        election: Election { line, stopping: stopping.clone() },
+        cluster: Cluster { headers: headers.clone(), gate, own },
+        maintenance: Maintenance {
+            headers,
+            raft: member.raft.clone(),
+            store: member.store.clone(),
+            backend: member.backend.clone(),
+            quota_bytes: config.quota_backend_bytes,
+        },
+        health: Health { stopping: stopping.clone() },
+        raft: member.raft.clone(),
+        receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
+    })
+}
+
+fn spawn_background(
+    tasks: &TaskTracker,
+    config: &Config,
+    member: &MemberParts,
+    proposer: &Proposer,
+    stopping: &CancellationToken,
+) {
+    let expiry = Expiry {
+        raft: member.raft.clone(),
+        lessor: Arc::clone(&member.lessor),
+        proposer: proposer.clone(),
+        clock: member.clock,
+        election_timeout: config.election_timeout,
+    };
+    tasks.spawn(expiry.run(stopping.clone()));
+    let pause = config.compaction_sleep_interval;
+    tasks.spawn(compactor::remove_dropped(member.store.clone(), pause, stopping.clone()));
+    let auto = AutoCompactor {
+        mode: config.auto_compaction,
+        store: member.store.clone(),
+        raft: member.raft.clone(),
+        proposer: proposer.clone(),
+    };
+    tasks.spawn(auto.run(stopping.clone()));
+    tasks.spawn(measure(proposer.clone(), stopping.clone()));
+}
+
+/// Keeps the proposer's idea of the stored size fresh.
+async fn measure(proposer: Proposer, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(MEASURE_INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let proposer = proposer.clone();
+        if tokio::task::spawn_blocking(move || proposer.measure()).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,10 +1,219 @@
 //! `etcdkit server`: etcd's flags, environment and log lines.
 
+mod flags;
+mod log;
+mod parse;
+mod settings;
+mod signals;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use etcdkit_server::api::ETCD_VERSION;
+use etcdkit_server::config::Config;
+use etcdkit_server::{Server, StartError};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use flags::Support;
+use parse::{CommandLine, Given, ParseError};
+use signals::{Signal, Signals};
+
+/// Exit code of a command line that cannot be understood, as Go's flag package has it.
+const EXIT_USAGE: u8 = 2;
+
 /// Runs the server with these arguments, the program's name left out.
-pub(crate) fn main(_args: Vec<OsString>) -> ExitCode {
-    eprintln!("etcd: no server is built into this binary yet");
-    ExitCode::FAILURE
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    let line = match parse::parse(arguments.clone(), std::env::vars_os()) {
+        Ok(line) => line,
+        Err(error) => return refuse(error),
+    };
+    match line {
+        CommandLine::Help => {
+            print!("{}", usage(true));
+            ExitCode::SUCCESS
+        }
+        CommandLine::Version => {
+            print!("{}", version());
+            ExitCode::SUCCESS
+        }
+        CommandLine::Run(given) => match prepare(&given, &arguments) {
+            Ok(config) => run(config),
+            Err(error) => refuse(error),
+        },
+    }
+}
+
+/// Four lines in etcd's form; scripts read the first.
+fn version() -> String {
+    format!(
+        "etcd Version: {ETCD_VERSION}\nGit SHA: etcdkit {}\nGo Version: none (Rust)\nGo OS/Arch: {}/{}\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        signals::go_arch()
+    )
+}
+
+fn usage(with_flags: bool) -> String {
+    let mut text = "Usage:\n\n  etcd [flags]\n    Start an etcd server.\n\n  etcd --version\n    \
+                    Show the version of etcd.\n\n  etcd -h | --help\n    Show the help information about etcd.\n"
+        .to_owned();
+    if !with_flags {
+        return text;
+    }
+    text.push_str("\nFlags:\n\n");
+    for flag in flags::FLAGS.iter().filter(|flag| flag.support == Support::Used) {
+        text.push_str(&format!("  --{} '{}'\n    {}\n", flag.name, flag.default, flag.help));
+    }
+    text.push_str("\nThe other flags of etcd are accepted. Those without an effect here are named in the log; those\nthat must not be ignored, such as the ones for TLS, are refused.\n");
+    text
+}
+
+fn refuse(error: ParseError) -> ExitCode {
+    match error {
+        ParseError::Usage(message) => {
+            eprintln!("{message}\n{}", usage(false));
+            ExitCode::from(EXIT_USAGE)
+        }
+        ParseError::Invalid(message) => {
+            with_log(|| tracing::error!(error = message, "failed to verify flags"));
+            ExitCode::FAILURE
+        }
+        ParseError::Conflict(variable) => {
+            with_log(|| {
+                tracing::error!(
+                    environment_variable = variable,
+                    "conflicting environment variable is shadowed by corresponding command-line flag \
+                     (either unset environment variable or disable flag))"
+                );
+            });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs to standard error where the flags could not say how to log, unless they did already.
+fn with_log(act: impl FnOnce()) {
+    if tracing::dispatcher::has_been_set() {
+        return act();
+    }
+    let log = log::LineLog::new(log::Format::Json, vec![Box::new(std::io::stderr())]);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(log), act);
+}
+
+/// Sets up the log, then checks the flags with warnings where they belong.
+fn prepare(given: &Given, arguments: &[OsString]) -> Result<Config, ParseError> {
+    set_up_log(given)?;
+    for (message, subject) in &given.warnings {
+        tracing::warn!(subject, "{message}");
+    }
+    let shown: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    tracing::info!(args = shown.join(" "), "Running: ");
+    for flag in settings::check_support(given)? {
+        tracing::warn!(flag = format!("--{flag}"), "this flag has no effect in this version");
+    }
+    settings::config(given)
+}
+
+fn set_up_log(given: &Given) -> Result<(), ParseError> {
+    let invalid = ParseError::Invalid;
+    if let Some(logger) = given.get("logger").filter(|logger| *logger != "zap") {
+        return Err(invalid(format!("unknown logger option {logger:?}")));
+    }
+    let level = log::parse_level(given.get("log-level").unwrap_or("info")).map_err(invalid)?;
+    let format = match given.get("log-format").unwrap_or("json") {
+        "json" => log::Format::Json,
+        "console" => log::Format::Console,
+        other => return Err(invalid(format!("unknown log format: {other}, supported values json, console"))),
+    };
+    let outputs = log::open_outputs(given.get("log-outputs").unwrap_or("default")).map_err(invalid)?;
+    let layer = log::LineLog::new(format, outputs);
+    tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(own_events()).with(layer).init();
+    Ok(())
+}
+
+/// The libraries below say much that concerns nobody who runs a server.
+fn own_events() -> tracing_subscriber::filter::Targets {
+    tracing_subscriber::filter::Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("etcdkit", LevelFilter::TRACE)
+        .with_target("etcdkit_server", LevelFilter::TRACE)
+}
+
+fn run(config: Config) -> ExitCode {
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().thread_name("etcdkit").enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "cannot start the threads of the server");
+                return ExitCode::FAILURE;
+            }
+        };
+    match runtime.block_on(serve(config)) {
+        Ok(signal) => {
+            drop(runtime);
+            signals::end_by(signal)
+        }
+        Err(error) => {
+            tracing::error!(error = error.to_string(), "failed to start etcd");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal comes.
+async fn serve(config: Config) -> Result<Signal, StartError> {
+    let name = config.name.clone();
+    tracing::info!(
+        etcd_version = ETCD_VERSION,
+        etcdkit_version = env!("CARGO_PKG_VERSION"),
+        name,
+        data_dir = format!("{:?}", config.storage()),
+        storage_engine = %config.engine,
+        "starting an etcd server"
+    );
+    let signals = Signals::listen().map_err(StartError::Runtime)?;
+    let server = Server::builder().config(config).start().await?;
+    for endpoint in server.endpoints() {
+        tracing::info!(
+            traffic = "grpc",
+            address = endpoint.trim_start_matches("http://"),
+            "serving client traffic insecurely; this is strongly discouraged!"
+        );
+    }
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        reason = server.failed() => {
+            tracing::error!(error = reason, "the server takes no more writes; restart it when the disk is well");
+            // Reads and status still work, which helps to find out what is wrong.
+            signals_after_failure().await
+        }
+    };
+    tracing::info!(signal = %signal, "received signal; shutting down");
+    server.shutdown().await;
+    tracing::info!(name, "closed etcd server");
+    Ok(signal)
+}
+
+/// Waits for the signal that ends a server which can only be read.
+async fn signals_after_failure() -> Signal {
+    match Signals::listen() {
+        Ok(signals) => signals.next().await,
+        Err(_) => Signal::Terminate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_has_the_four_lines_that_scripts_read() {
+        let text = version();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0], "etcd Version: 3.7.1");
+        assert!(lines[3].starts_with("Go OS/Arch: "));
+    }
 }

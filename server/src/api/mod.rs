@@ -1,1 +1,214 @@
 //! The gRPC edge: one file per etcd service.
+//!
+//! A request is checked here, goes down to `propose` or `read`, and comes back as a message with a
+//! header. This file is the table of everything the client port answers.
+
+mod check;
+mod cluster;
+mod codec;
+mod election;
+mod error;
+mod grpc;
+mod header;
+mod health;
+mod kv;
+mod lease;
+mod line;
+mod lock;
+mod maintenance;
+mod stream;
+mod watch;
+
+use std::sync::Arc;
+
+use etcdkit_proto::{DESCRIPTORS, EtcdError};
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use prost::Message;
+use tonic::Status;
+
+pub(crate) use cluster::Cluster;
+pub(crate) use election::Election;
+pub(crate) use grpc::ApiBody;
+pub(crate) use header::Headers;
+pub(crate) use health::Health;
+pub(crate) use kv::Kv;
+pub(crate) use lease::Lease;
+pub(crate) use line::Line;
+pub(crate) use lock::Lock;
+pub use maintenance::ETCD_VERSION;
+pub(crate) use maintenance::Maintenance;
+pub(crate) use watch::Watch;
+
+use crate::raft::RaftNode;
+use grpc::{refuse, unary};
+use stream::{bidirectional, server_streaming};
+
+/// Everything the client port answers.
+pub(crate) struct Api {
+    pub(crate) kv: Kv,
+    pub(crate) watch: Watch,
+    pub(crate) lease: Lease,
+    pub(crate) cluster: Cluster,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) lock: Lock,
+    pub(crate) election: Election,
+    pub(crate) health: Health,
+    pub(crate) raft: RaftNode,
+    /// Most bytes of a received message.
+    pub(crate) receive_bytes_max: usize,
+}
+
+impl Api {
+    /// Answers one HTTP/2 request.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<ApiBody> {
+        if let Err(status) = self.admit(&request) {
+            return refuse(status);
+        }
+        let max = self.receive_bytes_max;
+        let api = &self;
+        let path = request.uri().path();
+        // Calls that wait or carry much state are boxed, so that the task of a put stays small.
+        match path {
+            "/etcdserverpb.KV/Range" => unary(request, max, |message| api.kv.range(message)).await,
+            "/etcdserverpb.KV/Put" => unary(request, max, |message| api.kv.put(message)).await,
+            "/etcdserverpb.KV/Txn" => unary(request, max, |message| api.kv.txn(message)).await,
+            "/etcdserverpb.KV/DeleteRange" => {
+                unary(request, max, |message| api.kv.delete_range(message)).await
+            }
+            "/etcdserverpb.KV/Compact" => unary(request, max, |message| api.kv.compact(message)).await,
+            "/etcdserverpb.KV/RangeStream" => {
+                server_streaming(request, max, |message| api.kv.range_stream(message)).await
+            }
+            "/etcdserverpb.Watch/Watch" => bidirectional(request, max, |requests| api.watch.watch(requests)),
+            "/etcdserverpb.Lease/LeaseGrant" => unary(request, max, |message| api.lease.grant(message)).await,
+            "/etcdserverpb.Lease/LeaseRevoke" => {
+                unary(request, max, |message| api.lease.revoke(message)).await
+            }
+            "/etcdserverpb.Lease/LeaseKeepAlive" => {
+                bidirectional(request, max, |requests| api.lease.keep_alive(requests))
+            }
+            "/etcdserverpb.Lease/LeaseTimeToLive" => {
+                unary(request, max, |message| api.lease.time_to_live(message)).await
+            }
+            "/etcdserverpb.Lease/LeaseLeases" => {
+                unary(request, max, |message| api.lease.leases(message)).await
+            }
+            "/etcdserverpb.Cluster/MemberList" => {
+                unary(request, max, |message| api.cluster.member_list(message)).await
+            }
+            "/etcdserverpb.Maintenance/Status" => {
+                unary(request, max, |message| api.maintenance.status(message)).await
+            }
+            "/etcdserverpb.Maintenance/Hash" => {
+                unary(request, max, |message| api.maintenance.hash(message)).await
+            }
+            "/etcdserverpb.Maintenance/HashKV" => {
+                unary(request, max, |message| api.maintenance.hash_kv(message)).await
+            }
+            "/v3lockpb.Lock/Lock" => Box::pin(unary(request, max, |message| api.lock.lock(message))).await,
+            "/v3lockpb.Lock/Unlock" => {
+                Box::pin(unary(request, max, |message| api.lock.unlock(message))).await
+            }
+            "/v3electionpb.Election/Campaign" => {
+                Box::pin(unary(request, max, |message| api.election.campaign(message))).await
+            }
+            "/v3electionpb.Election/Proclaim" => {
+                Box::pin(unary(request, max, |message| api.election.proclaim(message))).await
+            }
+            "/v3electionpb.Election/Leader" => {
+                Box::pin(unary(request, max, |message| api.election.leader(message))).await
+            }
+            "/v3electionpb.Election/Observe" => {
+                server_streaming(request, max, |message| api.election.observe(message)).await
+            }
+            "/v3electionpb.Election/Resign" => {
+                Box::pin(unary(request, max, |message| api.election.resign(message))).await
+            }
+            "/grpc.health.v1.Health/Check" => unary(request, max, |message| api.health.check(message)).await,
+            "/grpc.health.v1.Health/Watch" => {
+                server_streaming(request, max, |message| api.health.watch(message)).await
+            }
+            _ => refuse(unimplemented(path)),
+        }
+    }
+
+    /// Checks that it is a gRPC call, and what its metadata asks for.
+    fn admit<B>(&self, request: &Request<B>) -> Result<(), Status> {
+        let headers = request.headers();
+        let content_type = headers.get(http::header::CONTENT_TYPE).map(|value| value.as_bytes());
+        if request.method() != Method::POST
+            || !content_type.is_some_and(|kind| kind.starts_with(b"application/grpc"))
+        {
+            return Err(Status::unimplemented("this port answers gRPC calls"));
+        }
+        check_client_version(headers)?;
+        let leader_required = headers.get("hasleader").is_some_and(|value| value == "true");
+        if leader_required && self.raft.status().leadership.leader.is_none() {
+            return Err(EtcdError::NoLeader.into());
+        }
+        Ok(())
+    }
+}
+
+fn check_client_version(headers: &HeaderMap) -> Result<(), EtcdError> {
+    match headers.get("client-api-version") {
+        Some(version) if std::str::from_utf8(version.as_bytes()).is_err() => {
+            Err(EtcdError::InvalidClientApiVersion)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells calls of the contract that are still to be built from calls that nobody has.
+fn unimplemented(path: &str) -> Status {
+    let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or((path, ""));
+    let Ok(contract) = prost_types::FileDescriptorSet::decode(DESCRIPTORS) else {
+        return Status::unimplemented(format!("unknown service {service}"));
+    };
+    let declared = contract.file.iter().flat_map(|file| {
+        file.service.iter().map(move |service| (format!("{}.{}", file.package(), service.name()), service))
+    });
+    let Some((_, declared)) = declared.into_iter().find(|(name, _)| name == service) else {
+        return Status::unimplemented(format!("unknown service {service}"));
+    };
+    if declared.method.iter().any(|declared| declared.name() == method) {
+        return Status::unimplemented(format!(
+            "etcdkit: {service}/{method} is not supported by this version"
+        ));
+    }
+    Status::unimplemented(format!("unknown method {method} for service {service}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_the_contract_are_told_from_unknown_ones() {
+        let table = [
+            (
+                "/etcdserverpb.Auth/AuthEnable",
+                "etcdkit: etcdserverpb.Auth/AuthEnable is not supported by this version",
+            ),
+            ("/etcdserverpb.KV/Nope", "unknown method Nope for service etcdserverpb.KV"),
+            ("/nope.Nope/Nope", "unknown service nope.Nope"),
+            ("/", "unknown service "),
+        ];
+        for (path, message) in table {
+            assert_eq!(unimplemented(path).message(), message, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_client_version_must_be_text() {
+        let mut headers = HeaderMap::new();
+        assert!(check_client_version(&headers).is_ok());
+        headers.insert("client-api-version", http::HeaderValue::from_static("3.7"));
+        assert!(check_client_version(&headers).is_ok());
+        if let Ok(bad) = http::HeaderValue::from_bytes(b"\xff") {
+            headers.insert("client-api-version", bad);
+        }
+        assert_eq!(check_client_version(&headers), Err(EtcdError::InvalidClientApiVersion));
+    }
+}

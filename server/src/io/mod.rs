@@ -8,6 +8,7 @@
 //! All calls block and may be made from any thread.
 
 pub mod disk;
+pub mod memory;
 
 use std::fmt::Debug;
 use std::io::Result;

@@ -140,14 +140,14 @@ fn a_lease_ends_unless_kept_alive() {
     assert_eq!(leases.lessor.remaining_ms(7, 1000), Some(10_000), "its time starts when time is told");
     assert_eq!(leases.lessor.renew(8, 6000), Renewal::Renewed { ttl_seconds: 10 });
     assert_eq!(leases.lessor.next_expiry_ms(6000), Some(11_000));
-    assert_eq!(leases.take_expired(10_999), []);
+    assert_eq!(leases.take_expired(10_999), [0_i64; 0]);
     assert_eq!(leases.take_expired(11_000), [7]);
     assert_eq!(leases.lessor.remaining_ms(7, 20_000), Some(0));
     assert!(leases.lessor.contains(7), "it is there until revoked");
     assert_eq!(leases.lessor.renew(7, 12_000), Renewal::Ending);
     leases.revoke(7).unwrap();
     assert_eq!(leases.lessor.renew(7, 12_000), Renewal::Unknown);
-    assert_eq!(leases.take_expired(15_999), []);
+    assert_eq!(leases.take_expired(15_999), [0_i64; 0]);
     assert_eq!(leases.take_expired(16_000), [8]);
 }
 
@@ -157,7 +157,7 @@ fn a_revocation_that_does_not_come_is_asked_for_again() {
     leases.grant(7, 10).unwrap();
     assert_eq!(leases.lessor.next_expiry_ms(0), Some(10_000));
     assert_eq!(leases.take_expired(10_000), [7]);
-    assert_eq!(leases.take_expired(10_000 + RETRY_MS - 1), []);
+    assert_eq!(leases.take_expired(10_000 + RETRY_MS - 1), [0_i64; 0]);
     assert_eq!(leases.take_expired(10_000 + RETRY_MS), [7]);
 }
 
@@ -171,19 +171,19 @@ fn expired_leases_come_in_order_and_no_more_than_asked_for() {
     assert_eq!(first, []);
     assert_eq!(leases.lessor.take_expired(200_000, 3), [LeaseId(10), LeaseId(9), LeaseId(8)]);
     assert_eq!(leases.take_expired(200_000), [7, 6, 5, 4, 3, 2, 1]);
-    assert_eq!(leases.take_expired(200_000), []);
+    assert_eq!(leases.take_expired(200_000), [0_i64; 0]);
 }
 
 #[test]
 fn without_leadership_no_lease_ends() {
     let leases = Leases::new();
     leases.grant(7, 2).unwrap();
-    assert_eq!(leases.take_expired(1 << 50), []);
+    assert_eq!(leases.take_expired(1 << 50), [0_i64; 0]);
     assert_eq!(leases.lessor.renew(7, 0), Renewal::NotLeader);
     leases.lessor.promote(100_000, 1000);
-    assert_eq!(leases.take_expired(102_999), []);
+    assert_eq!(leases.take_expired(102_999), [0_i64; 0]);
     leases.lessor.demote();
-    assert_eq!(leases.take_expired(1 << 50), []);
+    assert_eq!(leases.take_expired(1 << 50), [0_i64; 0]);
     assert_eq!(leases.lessor.next_expiry_ms(0), None);
     leases.lessor.promote(200_000, 0);
     assert_eq!(leases.lessor.remaining_ms(7, 200_000), Some(2000));

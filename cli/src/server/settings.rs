@@ -1,0 +1,186 @@
+//! From flags to the settings of a server.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use etcdkit_server::backend::EngineKind;
+use etcdkit_server::config::{AutoCompaction, ClusterState, Config, Storage, parse_duration, parse_urls};
+
+use super::flags::{self, Support};
+use super::parse::{Given, ParseError};
+
+/// Refuses flags that must not be ignored, and tells which have no effect.
+pub(super) fn check_support(given: &Given) -> Result<Vec<&'static str>, ParseError> {
+    let mut without_effect = Vec::new();
+    for flag in given.changed() {
+        match flag.support {
+            Support::Refused(why) => {
+                return Err(ParseError::Invalid(format!("--{} is not supported: {why}", flag.name)));
+            }
+            Support::NoEffect => without_effect.push(flag.name),
+            Support::Used | Support::Silent => {}
+        }
+    }
+    Ok(without_effect)
+}
+
+/// Builds the settings; values have been checked against the kinds of their flags.
+pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
+    let defaults = Config::default();
+    let mut config = Config {
+        name: text(given, "name").to_owned(),
+        engine: value(given, "storage-engine")?,
+        listen_client_urls: urls(given, "listen-client-urls")?,
+        listen_peer_urls: urls(given, "listen-peer-urls")?,
+        initial_advertise_peer_urls: urls(given, "initial-advertise-peer-urls")?,
+        initial_cluster: given
+            .get("initial-cluster")
+            .filter(|cluster| !cluster.is_empty())
+            .map(str::to_owned),
+        initial_cluster_token: text(given, "initial-cluster-token").to_owned(),
+        initial_cluster_state: cluster_state(given)?,
+        heartbeat_interval: milliseconds(given, "heartbeat-interval")?,
+        election_timeout: milliseconds(given, "election-timeout")?,
+        snapshot_count: value(given, "snapshot-count")?,
+        quota_backend_bytes: value(given, "quota-backend-bytes")?,
+        max_txn_ops: value(given, "max-txn-ops")?,
+        max_request_bytes: value(given, "max-request-bytes")?,
+        max_concurrent_streams: streams(given)?,
+        grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
+        grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
+        compaction_batch_limit: value(given, "compaction-batch-limit")?,
+        compaction_sleep_interval: duration(given, "compaction-sleep-interval")?,
+        watch_progress_notify_interval: duration(given, "watch-progress-notify-interval")?,
+        ..defaults
+    };
+    let mode = text(given, "auto-compaction-mode");
+    let retention = text(given, "auto-compaction-retention");
+    config.auto_compaction =
+        AutoCompaction::parse(mode, retention).map_err(|error| ParseError::Invalid(error.0))?;
+    config.storage = storage(given, config.engine);
+    config.advertise_client_urls = match (given.get("advertise-client-urls"), given.get("listen-client-urls"))
+    {
+        (Some(_), _) => Some(urls(given, "advertise-client-urls")?),
+        (None, Some(_)) => {
+            return Err(ParseError::Invalid(
+                "--advertise-client-urls is required when --listen-client-urls is set explicitly".to_owned(),
+            ));
+        }
+        (None, None) => None,
+    };
+    config.validate().map_err(|error| ParseError::Invalid(error.0))?;
+    Ok(config)
+}
+
+fn storage(given: &Given, engine: EngineKind) -> Option<Storage> {
+    match (engine, text(given, "data-dir")) {
+        (EngineKind::Memory, _) => Some(Storage::Memory),
+        (_, "") => None,
+        (_, dir) => Some(Storage::Directory(dir.into())),
+    }
+}
+
+fn text<'a>(given: &'a Given, name: &'static str) -> &'a str {
+    let default = flags::find(name).map_or("", |flag| flag.default);
+    given.get(name).unwrap_or(default)
+}
+
+fn bad(given: &Given, name: &'static str, why: impl std::fmt::Display) -> ParseError {
+    ParseError::Usage(format!("invalid value {:?} for flag -{name}: {why}", text(given, name)))
+}
+
+fn value<T: FromStr>(given: &Given, name: &'static str) -> Result<T, ParseError>
+where
+    T::Err: std::fmt::Display,
+{
+    text(given, name).parse().map_err(|error: T::Err| bad(given, name, error))
+}
+
+fn duration(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
+    parse_duration(text(given, name)).map_err(|error| bad(given, name, error))
+}
+
+fn milliseconds(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
+    value(given, name).map(Duration::from_millis)
+}
+
+fn urls(given: &Given, name: &'static str) -> Result<Vec<etcdkit_server::config::MemberUrl>, ParseError> {
+    parse_urls(text(given, name)).map_err(|error| bad(given, name, error))
+}
+
+/// etcd's default is the largest number there is; a larger one than that is not.
+fn streams(given: &Given) -> Result<u32, ParseError> {
+    value(given, "max-concurrent-streams")
+}
+
+fn cluster_state(given: &Given) -> Result<ClusterState, ParseError> {
+    match text(given, "initial-cluster-state") {
+        "new" => Ok(ClusterState::New),
+        "existing" => Ok(ClusterState::Existing),
+        _ => Err(bad(given, "initial-cluster-state", "invalid value")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::parse::{CommandLine, parse};
+    use super::*;
+
+    fn given(line: &str) -> Given {
+        let arguments = line.split_whitespace().map(Into::into).collect();
+        match parse(arguments, std::iter::empty()).unwrap() {
+            CommandLine::Run(given) => given,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_flags_the_settings_are_the_defaults() {
+        let config = config(&given("")).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_name_alone_founds_a_cluster_of_that_name() {
+        config(&given("--name s1")).unwrap();
+        let error = config(&given("--name s1 --initial-cluster s2=http://localhost:2380")).unwrap_err();
+        let message = "couldn't find local name \"s1\" in the initial cluster configuration";
+        assert_eq!(error, ParseError::Invalid(message.to_owned()));
+    }
+
+    #[test]
+    fn what_must_not_be_ignored_is_refused() {
+        for line in [
+            "--cert-file x",
+            "--client-cert-auth",
+            "--auth-token jwt",
+            "--force-new-cluster",
+            "--discovery-srv x",
+        ] {
+            assert!(matches!(check_support(&given(line)), Err(ParseError::Invalid(_))), "{line}");
+        }
+        let quiet = given("--auth-token simple --client-cert-auth=false --strict-reconfig-check");
+        assert_eq!(check_support(&quiet), Ok(vec![]));
+        assert_eq!(check_support(&given("--max-wals 7 --cors x")), Ok(vec!["cors", "max-wals"]));
+    }
+
+    #[test]
+    fn values_are_refused_in_etcds_words() {
+        let table = [
+            ("--listen-client-urls foo --advertise-client-urls http://x:1",
+             ParseError::Usage("invalid value \"foo\" for flag -listen-client-urls: URL scheme must be http, https, unix, or unixs: foo".into())),
+            ("--initial-cluster-state foo",
+             ParseError::Usage("invalid value \"foo\" for flag -initial-cluster-state: invalid value".into())),
+            ("--listen-client-urls http://127.0.0.1:1",
+             ParseError::Invalid("--advertise-client-urls is required when --listen-client-urls is set explicitly".into())),
+            ("--auto-compaction-mode foo", ParseError::Invalid("unknown auto-compaction-mode \"foo\"".into())),
+        ];
+        for (line, expected) in table {
+            assert_eq!(config(&given(line)).unwrap_err(), expected, "{line}");
+        }
+        assert!(config(&given("--storage-engine bolt")).is_err());
+        assert_eq!(config(&given("--storage-engine memory")).unwrap().storage, Some(Storage::Memory));
+    }
+}

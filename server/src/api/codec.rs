@@ -1,0 +1,90 @@
+//! Messages on their way between a stream and Rust.
+//!
+//! A decoded `Bytes` field is a slice of the buffer it was decoded from, and a value lives as long as the
+//! longest of its slices. Decoding straight from the connection's read buffer would let a stored key of
+//! ten bytes keep kilobytes alive, so every message is first copied into an allocation of its own size.
+
+use std::marker::PhantomData;
+
+use bytes::{Buf, Bytes};
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+/// First capacity of the buffers of a stream, bytes. Most messages of the streams are keep-alives and
+/// single events; tonic's own 8 KiB for each direction would be the largest part of an idle watch stream.
+const BUFFER_BYTES: usize = 1024;
+
+/// Encoded messages are handed to the connection when this many bytes have gathered, as tonic does.
+const YIELD_BYTES: usize = 32 * 1024;
+
+/// Something that can be written as one message of a stream.
+pub(crate) trait Outgoing: Send + 'static {
+    /// Appends the encoded message.
+    fn write(self, buffer: &mut EncodeBuf<'_>);
+}
+
+impl<M: Message + 'static> Outgoing for M {
+    fn write(self, buffer: &mut EncodeBuf<'_>) {
+        self.encode(buffer).expect("invariant: an encode buffer grows as needed");
+    }
+}
+
+/// Decodes one message from an allocation of its own.
+pub(crate) fn decode<M: Message + Default>(message: &[u8]) -> Result<M, Status> {
+    M::decode(Bytes::copy_from_slice(message))
+        .map_err(|error| Status::internal(format!("grpc: error unmarshalling request: {error}")))
+}
+
+/// Codec of a stream that sends `E` and receives `D`.
+pub(crate) struct StreamCodec<E, D>(PhantomData<(E, D)>);
+
+impl<E, D> Default for StreamCodec<E, D> {
+    fn default() -> Self {
+        StreamCodec(PhantomData)
+    }
+}
+
+impl<E: Outgoing, D: Message + Default + Send + 'static> Codec for StreamCodec<E, D> {
+    type Encode = E;
+    type Decode = D;
+    type Encoder = StreamCodec<E, D>;
+    type Decoder = StreamCodec<E, D>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        StreamCodec::default()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        StreamCodec::default()
+    }
+}
+
+impl<E: Outgoing, D> Encoder for StreamCodec<E, D> {
+    type Item = E;
+    type Error = Status;
+
+    fn encode(&mut self, item: E, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        item.write(buffer);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+    }
+}
+
+impl<E, D: Message + Default> Decoder for StreamCodec<E, D> {
+    type Item = D;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<D>, Status> {
+        let length = buffer.remaining();
+        let message = buffer.copy_to_bytes(length);
+        decode(&message).map(Some)
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+    }
+}

@@ -1,0 +1,133 @@
+//! `etcdserverpb.KV`: keys and values.
+
+use etcdkit_proto::etcdserverpb::{
+    CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
+    RangeRequest, RangeResponse, RangeStreamResponse, TxnRequest, TxnResponse,
+};
+use futures::Stream;
+use tonic::Status;
+
+use super::check;
+use super::error::mismatched;
+use super::header::Headers;
+use crate::apply::txn;
+use crate::command::{Applied, Operation};
+use crate::mvcc::{RangeStream, Store};
+use crate::propose::Proposer;
+use crate::read::ReadGate;
+
+/// The KV service. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Kv {
+    pub(crate) headers: Headers,
+    pub(crate) store: Store,
+    pub(crate) proposer: Proposer,
+    pub(crate) gate: ReadGate,
+    pub(crate) ops_max: usize,
+    /// Chunks of a range stream are about this large.
+    pub(crate) chunk_bytes: usize,
+}
+
+impl Kv {
+    pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
+        check::range(&request)?;
+        if !request.serializable {
+            self.gate.pass().await?;
+        }
+        let mut response = self.store.range(&request)?;
+        self.headers.fill(&mut response.header);
+        Ok(response)
+    }
+
+    pub(crate) async fn range_stream(
+        &self,
+        request: RangeRequest,
+    ) -> Result<impl Stream<Item = Result<RangeStreamResponse, Status>> + Send + use<>, Status> {
+        check::range_stream(&request)?;
+        if !request.serializable {
+            self.gate.pass().await?;
+        }
+        let chunks = Chunks {
+            headers: self.headers.clone(),
+            chunks: self.store.range_stream(request, self.chunk_bytes),
+        };
+        Ok(futures::stream::iter(chunks))
+    }
+
+    pub(crate) async fn put(&self, request: PutRequest) -> Result<PutResponse, Status> {
+        check::put(&request)?;
+        match self.proposer.propose(Operation::Put(request)).await? {
+            Applied::Put(mut response) => {
+                self.headers.fill(&mut response.header);
+                Ok(response)
+            }
+            _ => Err(mismatched()),
+        }
+    }
+
+    pub(crate) async fn delete_range(
+        &self,
+        request: DeleteRangeRequest,
+    ) -> Result<DeleteRangeResponse, Status> {
+        check::delete_range(&request)?;
+        match self.proposer.propose(Operation::DeleteRange(request)).await? {
+            Applied::DeleteRange(mut response) => {
+                self.headers.fill(&mut response.header);
+                Ok(response)
+            }
+            _ => Err(mismatched()),
+        }
+    }
+
+    pub(crate) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Status> {
+        check::txn(&request, self.ops_max)?;
+        let mut response = if txn::is_read_only(&request) {
+            if !txn::is_serializable(&request) {
+                self.gate.pass().await?;
+            }
+            txn::read_only(&self.store, &request)?
+        } else {
+            match self.proposer.propose(Operation::Txn(request)).await? {
+                Applied::Txn(response) => response,
+                _ => return Err(mismatched()),
+            }
+        };
+        self.headers.fill(&mut response.header);
+        Ok(response)
+    }
+
+    pub(crate) async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse, Status> {
+        let CompactionRequest { revision, physical } = request;
+        match self.proposer.propose(Operation::Compact(request)).await? {
+            Applied::Compact(mut response) => {
+                if physical {
+                    self.store.compaction_finished(revision).await;
+                }
+                self.headers.fill(&mut response.header);
+                Ok(response)
+            }
+            _ => Err(mismatched()),
+        }
+    }
+}
+
+/// The chunks of a range read, read as the connection takes them.
+struct Chunks {
+    headers: Headers,
+    chunks: RangeStream,
+}
+
+impl Iterator for Chunks {
+    type Item = Result<RangeStreamResponse, Status>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chunk = match self.chunks.next_chunk() {
+            Ok(chunk) => chunk?,
+            Err(error) => return Some(Err(error.into())),
+        };
+        if chunk.header.is_some() {
+            self.headers.fill(&mut chunk.header);
+        }
+        Some(Ok(RangeStreamResponse { range_response: Some(chunk) }))
+    }
+}

@@ -1,0 +1,129 @@
+//! `etcdserverpb.Lease`: keys that go away with their owner.
+
+use std::sync::Arc;
+
+use etcdkit_proto::EtcdError;
+use etcdkit_proto::etcdserverpb::{
+    LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseLeasesRequest,
+    LeaseLeasesResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseStatus, LeaseTimeToLiveRequest,
+    LeaseTimeToLiveResponse,
+};
+use futures::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use super::error::mismatched;
+use super::header::Headers;
+use super::stream::request_error;
+use crate::clock::Clock;
+use crate::command::{Applied, LeaseGrant, LeaseRevoke, Operation};
+use crate::lease::{Lessor, Renewal, ttl_to_grant};
+use crate::propose::Proposer;
+
+/// TTL told for a lease that is not there.
+const TTL_UNKNOWN: i64 = -1;
+
+/// The Lease service. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Lease {
+    pub(crate) headers: Headers,
+    pub(crate) proposer: Proposer,
+    pub(crate) lessor: Arc<Lessor>,
+    pub(crate) clock: Clock,
+    pub(crate) ttl_min_seconds: i64,
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Lease {
+    pub(crate) async fn grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse, Status> {
+        let ttl = ttl_to_grant(request.ttl, self.ttl_min_seconds)?;
+        let id = if request.id == 0 { new_id() } else { request.id };
+        match self.proposer.propose(Operation::LeaseGrant(LeaseGrant { id, ttl })).await? {
+            Applied::LeaseGrant(mut response) => {
+                self.headers.fill(&mut response.header);
+                Ok(response)
+            }
+            _ => Err(mismatched()),
+        }
+    }
+
+    pub(crate) async fn revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse, Status> {
+        let revoke = LeaseRevoke { id: request.id, expired_in_term: 0 };
+        match self.proposer.propose(Operation::LeaseRevoke(revoke)).await? {
+            Applied::LeaseRevoke(mut response) => {
+                self.headers.fill(&mut response.header);
+                Ok(response)
+            }
+            _ => Err(mismatched()),
+        }
+    }
+
+    /// Renews what the client names, one after the other.
+    pub(crate) fn keep_alive(
+        &self,
+        requests: Streaming<LeaseKeepAliveRequest>,
+    ) -> impl Stream<Item = Result<LeaseKeepAliveResponse, Status>> + Send + use<> {
+        futures::stream::unfold((self.clone(), requests), |(lease, mut requests)| async move {
+            let request = tokio::select! {
+                () = lease.stopping.cancelled() => return None,
+                request = requests.message() => request,
+            };
+            let answer = match request {
+                Ok(Some(request)) => lease.renew(request.id).await,
+                Ok(None) => return None,
+                Err(status) => Err(request_error(status)),
+            };
+            Some((answer, (lease, requests)))
+        })
+    }
+
+    async fn renew(&self, id: i64) -> Result<LeaseKeepAliveResponse, Status> {
+        // The header comes before the renewal: a client must not hear that a lease lives at a revision
+        // at which it has been revoked.
+        let header = Some(self.headers.now());
+        let mut changes = self.lessor.changes();
+        loop {
+            changes.mark_unchanged();
+            match self.lessor.renew(id, self.clock.now_ms()) {
+                Renewal::Renewed { ttl_seconds } => {
+                    return Ok(LeaseKeepAliveResponse { header, id, ttl: ttl_seconds });
+                }
+                Renewal::Unknown => return Ok(LeaseKeepAliveResponse { header, id, ttl: 0 }),
+                Renewal::NotLeader => return Err(EtcdError::NoLeader.into()),
+                Renewal::Ending => {}
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => return Err(EtcdError::Stopped.into()),
+                changed = changes.changed() => if changed.is_err() {
+                    return Err(EtcdError::Stopped.into());
+                },
+            }
+        }
+    }
+
+    pub(crate) async fn time_to_live(
+        &self,
+        request: LeaseTimeToLiveRequest,
+    ) -> Result<LeaseTimeToLiveResponse, Status> {
+        let header = Some(self.headers.now());
+        let id = request.id;
+        let granted = self.lessor.granted_ttl_seconds(id);
+        let remaining = self.lessor.remaining_ms(id, self.clock.now_ms());
+        let (Some(granted_ttl), Some(remaining_ms)) = (granted, remaining) else {
+            return Ok(LeaseTimeToLiveResponse { header, id, ttl: TTL_UNKNOWN, ..Default::default() });
+        };
+        let ttl = i64::try_from(remaining_ms / 1000).unwrap_or(i64::MAX);
+        let keys = if request.keys { self.lessor.keys(id).unwrap_or_default() } else { Vec::new() };
+        Ok(LeaseTimeToLiveResponse { header, id, ttl, granted_ttl, keys })
+    }
+
+    pub(crate) async fn leases(&self, _request: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Status> {
+        let leases = self.lessor.ids().into_iter().map(|id| LeaseStatus { id: id.0 }).collect();
+        Ok(LeaseLeasesResponse { header: Some(self.headers.now()), leases })
+    }
+}
+
+/// A positive id that nobody is likely to have.
+fn new_id() -> i64 {
+    (rand::random::<u64>() >> 1).max(1) as i64
+}

@@ -1,1 +1,0 @@
-//! The settings of a server, with etcd's names and defaults.

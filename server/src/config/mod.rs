@@ -1,0 +1,360 @@
+//! The settings of a server, with etcd's names, defaults and complaints.
+
+mod duration;
+mod urls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use duration::parse_duration;
+pub use urls::{MemberUrl, Scheme, parse_urls};
+
+use crate::backend::EngineKind;
+use urls::UrlsByName;
+
+/// etcd refuses longer election timeouts: a cluster without a leader for that long helps nobody.
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(50_000);
+
+/// A leader must be able to miss several heartbeats before it is given up.
+const HEARTBEATS_PER_ELECTION_MIN: u32 = 5;
+
+/// Quota when none is set, bytes.
+pub const QUOTA_BYTES_DEFAULT: i64 = 2 * 1024 * 1024 * 1024;
+
+/// What the receive limit of a message is above the limit of a request, bytes: room for what wraps it.
+pub const RECEIVE_OVERHEAD_BYTES: usize = 512 * 1024;
+
+/// Watch progress is notified at least this far apart.
+const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// A setting that cannot be used; the text says which and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// Where state lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In a directory, durable.
+    Directory(PathBuf),
+    /// Nowhere: gone when the server stops.
+    Memory,
+}
+
+/// When history is dropped without being asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCompaction {
+    /// Never.
+    Off,
+    /// Keep this much time.
+    Periodic(Duration),
+    /// Keep this many revisions.
+    Revision(i64),
+}
+
+impl AutoCompaction {
+    /// Reads the pair of flags `--auto-compaction-mode` and `--auto-compaction-retention`.
+    pub fn parse(mode: &str, retention: &str) -> Result<Self, ConfigError> {
+        if !matches!(mode, "periodic" | "revision") {
+            return Err(ConfigError(format!("unknown auto-compaction-mode {mode:?}")));
+        }
+        let number = retention.parse::<i64>().ok().filter(|number| *number >= 0);
+        match (number, mode) {
+            (Some(0), _) => Ok(AutoCompaction::Off),
+            (Some(revisions), "revision") => Ok(AutoCompaction::Revision(revisions)),
+            (Some(hours), _) => {
+                let seconds = u64::try_from(hours).ok().and_then(|hours| hours.checked_mul(3600));
+                let seconds =
+                    seconds.ok_or_else(|| ConfigError(format!("retention of {hours} hours is too long")))?;
+                Ok(AutoCompaction::Periodic(Duration::from_secs(seconds)))
+            }
+            (None, "revision") => Err(ConfigError(format!(
+                "error parsing CompactionRetention: {retention:?} is not a number of revisions"
+            ))),
+            (None, _) => {
+                let period = parse_duration(retention)
+                    .map_err(|error| ConfigError(format!("error parsing CompactionRetention: {error}")))?;
+                Ok(if period.is_zero() { AutoCompaction::Off } else { AutoCompaction::Periodic(period) })
+            }
+        }
+    }
+}
+
+/// Whether the member founds a cluster or joins one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterState {
+    /// Founds one.
+    New,
+    /// Joins one.
+    Existing,
+}
+
+/// The settings of one server. Start from [`Config::default`], which is what `etcd` without flags has.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the member; unique in its cluster.
+    pub name: String,
+    /// Where state lives; none means a directory `<name>.etcd` in the working directory.
+    pub storage: Option<Storage>,
+    /// The storage engine; what a data directory was made with it keeps.
+    pub engine: EngineKind,
+    /// Addresses for clients to connect to. Port 0 takes a free one.
+    pub listen_client_urls: Vec<MemberUrl>,
+    /// What clients are told; none means what the listeners got.
+    pub advertise_client_urls: Option<Vec<MemberUrl>>,
+    /// Addresses for other members. They name the member; nothing listens there before clusters exist.
+    pub listen_peer_urls: Vec<MemberUrl>,
+    /// What other members are told.
+    pub initial_advertise_peer_urls: Vec<MemberUrl>,
+    /// `name=url` pairs of all members; none means this member alone.
+    pub initial_cluster: Option<String>,
+    /// Keeps clusters apart that have the same addresses.
+    pub initial_cluster_token: String,
+    /// Whether to found or to join.
+    pub initial_cluster_state: ClusterState,
+    /// Time between two heartbeats of the leader.
+    pub heartbeat_interval: Duration,
+    /// Time without a heartbeat after which a follower stands for election.
+    pub election_timeout: Duration,
+    /// Applied entries after which the log is shortened.
+    pub snapshot_count: u64,
+    /// Bytes of stored data at which writes are refused; 0 is 2 GiB, negative is no limit.
+    pub quota_backend_bytes: i64,
+    /// Most operations or compares of a transaction.
+    pub max_txn_ops: usize,
+    /// Most bytes of a request.
+    pub max_request_bytes: usize,
+    /// Most calls in progress on one connection.
+    pub max_concurrent_streams: u32,
+    /// Silence on a connection after which the server asks whether the client is there.
+    pub grpc_keepalive_interval: Duration,
+    /// Time the client has to answer.
+    pub grpc_keepalive_timeout: Duration,
+    /// When history is dropped.
+    pub auto_compaction: AutoCompaction,
+    /// Revisions removed in one step of a compaction.
+    pub compaction_batch_limit: usize,
+    /// Pause between two steps of a compaction.
+    pub compaction_sleep_interval: Duration,
+    /// How often an idle watcher that asked for it hears of progress.
+    pub watch_progress_notify_interval: Duration,
+}
+
+/// What etcd allows on one connection is 2^32-1; far fewer already keep one client busy, and each costs memory
+/// before any limit of ours is asked.
+pub const CONCURRENT_STREAMS_DEFAULT: u32 = 10_000;
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            name: "default".to_owned(),
+            storage: None,
+            engine: EngineKind::Redb,
+            listen_client_urls: vec![MemberUrl::http("localhost", 2379)],
+            advertise_client_urls: None,
+            listen_peer_urls: vec![MemberUrl::http("localhost", 2380)],
+            initial_advertise_peer_urls: vec![MemberUrl::http("localhost", 2380)],
+            initial_cluster: None,
+            initial_cluster_token: "etcd-cluster".to_owned(),
+            initial_cluster_state: ClusterState::New,
+            heartbeat_interval: Duration::from_millis(100),
+            election_timeout: Duration::from_millis(1000),
+            snapshot_count: 10_000,
+            quota_backend_bytes: 0,
+            max_txn_ops: 128,
+            max_request_bytes: 1_572_864,
+            max_concurrent_streams: CONCURRENT_STREAMS_DEFAULT,
+            grpc_keepalive_interval: Duration::from_secs(2 * 3600),
+            grpc_keepalive_timeout: Duration::from_secs(20),
+            auto_compaction: AutoCompaction::Off,
+            compaction_batch_limit: 1000,
+            compaction_sleep_interval: Duration::from_millis(10),
+            watch_progress_notify_interval: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what can be checked without touching anything.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let listeners = [&self.listen_peer_urls, &self.listen_client_urls];
+        listeners.into_iter().flatten().try_for_each(MemberUrl::check_listen)?;
+        self.check_timing()?;
+        self.check_limits()?;
+        self.members()?;
+        Ok(())
+    }
+
+    fn check_timing(&self) -> Result<(), ConfigError> {
+        let heartbeat_ms = self.heartbeat_interval.as_millis();
+        let election_ms = self.election_timeout.as_millis();
+        if heartbeat_ms == 0 {
+            return refuse(format!("--heartbeat-interval must be >0 (set to {heartbeat_ms}ms)"));
+        }
+        if election_ms == 0 {
+            return refuse(format!("--election-timeout must be >0 (set to {election_ms}ms)"));
+        }
+        if self.heartbeat_interval * HEARTBEATS_PER_ELECTION_MIN > self.election_timeout {
+            return refuse(format!(
+                "--election-timeout[{election_ms}ms] should be at least as 5 times as --heartbeat-interval[{heartbeat_ms}ms]"
+            ));
+        }
+        if self.election_timeout > ELECTION_TIMEOUT_MAX {
+            return refuse(format!(
+                "--election-timeout[{election_ms}ms] is too long, and should be set less than {}ms",
+                ELECTION_TIMEOUT_MAX.as_millis()
+            ));
+        }
+        if self.watch_progress_notify_interval < PROGRESS_INTERVAL_MIN {
+            return refuse("--watch-progress-notify-interval must be at least 100ms".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("--max-txn-ops", self.max_txn_ops),
+            ("--max-request-bytes", self.max_request_bytes),
+            ("--max-concurrent-streams", self.max_concurrent_streams as usize),
+            ("--compaction-batch-limit", self.compaction_batch_limit),
+        ];
+        for (flag, value) in positive {
+            if value == 0 {
+                return refuse(format!("{flag} must be >0 (set to 0)"));
+            }
+        }
+        if self.max_request_bytes > i32::MAX as usize - RECEIVE_OVERHEAD_BYTES {
+            return refuse(format!(
+                "--max-request-bytes {} is more than a message can have",
+                self.max_request_bytes
+            ));
+        }
+        if self.name.is_empty() {
+            return refuse("--name must not be empty".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Where state lives, with the default filled in.
+    pub fn storage(&self) -> Storage {
+        self.storage
+            .clone()
+            .unwrap_or_else(|| Storage::Directory(PathBuf::from(format!("{}.etcd", self.name))))
+    }
+
+    /// Bytes at which writes are refused; none without a limit.
+    pub fn quota_bytes(&self) -> Option<u64> {
+        match self.quota_backend_bytes {
+            0 => Some(QUOTA_BYTES_DEFAULT as u64),
+            quota => u64::try_from(quota).ok(),
+        }
+    }
+
+    /// The longest a request waits for consensus: time for a disk that is slow, and for two elections.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(5) + self.election_timeout * 2
+    }
+
+    /// The peer URLs of this member as the cluster's configuration has them.
+    pub(crate) fn members(&self) -> Result<Vec<MemberUrl>, ConfigError> {
+        let advertised = &self.initial_advertise_peer_urls;
+        let Some(cluster) = &self.initial_cluster else {
+            return Ok(advertised.clone());
+        };
+        let members = UrlsByName::parse(cluster)?;
+        let Some(own) = members.get(&self.name) else {
+            return refuse(format!(
+                "couldn't find local name {:?} in the initial cluster configuration",
+                self.name
+            ));
+        };
+        members.check_advertised(&self.name, advertised)?;
+        if members.len() > 1 {
+            return refuse(format!(
+                "--initial-cluster names {} members: this version runs single-member clusters only",
+                members.len()
+            ));
+        }
+        if self.initial_cluster_state == ClusterState::Existing {
+            return refuse(
+                "--initial-cluster-state existing: this version cannot join a cluster; use new, or start on the data \
+                 directory of a member"
+                    .to_owned(),
+            );
+        }
+        Ok(own.clone())
+    }
+}
+
+fn refuse<T>(message: String) -> Result<T, ConfigError> {
+    Err(ConfigError(message))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn complaint(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().unwrap_err().0
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        Config::default().validate().unwrap();
+        assert_eq!(Config::default().storage(), Storage::Directory("default.etcd".into()));
+        assert_eq!(Config::default().request_timeout(), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn impossible_timing_is_refused_in_etcds_words() {
+        let ms = Duration::from_millis;
+        assert_eq!(
+            complaint(|c| c.heartbeat_interval = ms(0)),
+            "--heartbeat-interval must be >0 (set to 0ms)"
+        );
+        assert_eq!(
+            complaint(|c| c.election_timeout = ms(200)),
+            "--election-timeout[200ms] should be at least as 5 times as --heartbeat-interval[100ms]"
+        );
+        assert_eq!(
+            complaint(|c| c.election_timeout = ms(60_000)),
+            "--election-timeout[60000ms] is too long, and should be set less than 50000ms"
+        );
+    }
+
+    #[test]
+    fn a_name_must_be_in_the_cluster_it_founds() {
+        assert_eq!(
+            complaint(|c| c.initial_cluster = Some("a=http://localhost:2380".into())),
+            "couldn't find local name \"default\" in the initial cluster configuration"
+        );
+        let missing = complaint(|c| c.initial_cluster = Some("default=http://127.0.0.1:1".into()));
+        assert!(
+            missing.starts_with("--initial-cluster has default=http://127.0.0.1:1 but missing from"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn retention_is_hours_a_duration_or_revisions() {
+        let hours = |count: u64| AutoCompaction::Periodic(Duration::from_secs(3600 * count));
+        assert_eq!(AutoCompaction::parse("periodic", "0"), Ok(AutoCompaction::Off));
+        assert_eq!(AutoCompaction::parse("periodic", "2"), Ok(hours(2)));
+        assert_eq!(
+            AutoCompaction::parse("periodic", "1h30m"),
+            Ok(AutoCompaction::Periodic(Duration::from_secs(5400)))
+        );
+        assert_eq!(AutoCompaction::parse("revision", "1000"), Ok(AutoCompaction::Revision(1000)));
+        assert_eq!(AutoCompaction::parse("foo", "1").unwrap_err().0, "unknown auto-compaction-mode \"foo\"");
+        assert_eq!(
+            AutoCompaction::parse("periodic", "foo").unwrap_err().0,
+            "error parsing CompactionRetention: time: invalid duration \"foo\""
+        );
+        assert!(AutoCompaction::parse("periodic", "-5").is_err());
+        assert!(AutoCompaction::parse("periodic", "9223372036854775807").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! The client port: connections in, requests to the edge.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::Api;
+use crate::config::MemberUrl;
+
+/// Connections at once. Each costs a few kilobytes when idle; more wait to be accepted, as they would for
+/// a busy server.
+const CONNECTIONS_MAX: usize = 16_384;
+
+/// Time to send the first request line of HTTP/1.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause after an accept that failed, usually for want of file descriptors, so that others can close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionLimits {
+    pub(crate) streams_max: u32,
+    pub(crate) keepalive_interval: Duration,
+    pub(crate) keepalive_timeout: Duration,
+}
+
+/// A listener that is bound and not yet accepting.
+pub(crate) struct Bound {
+    listener: TcpListener,
+    /// The address as clients reach it, with the port that was taken for port 0.
+    pub(crate) url: MemberUrl,
+}
+
+/// Takes the addresses that a URL names: both of localhost's, as etcd does not, would need two
+/// listeners, so the first that can be taken.
+pub(crate) async fn bind(url: &MemberUrl) -> io::Result<Bound> {
+    let (host, port) = url.host_and_port().ok_or(io::ErrorKind::InvalidInput)?;
+    let host = if host.is_empty() { "0.0.0.0" } else { host };
+    let listener = TcpListener::bind((host, port)).await?;
+    let port = listener.local_addr()?.port();
+    Ok(Bound { listener, url: MemberUrl::http(host, port) })
+}
+
+impl Bound {
+    /// Accepts until `stopping`, then lets the calls in progress end.
+    pub(crate) async fn serve(self, api: Arc<Api>, limits: ConnectionLimits, stopping: CancellationToken) {
+        let connections = TaskTracker::new();
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            let accepted = tokio::select! {
+                () = stopping.cancelled() => break,
+                accepted = accept(&self.listener, &slots) => accepted,
+            };
+            let Some((stream, slot)) = accepted else { continue };
+            let api = Arc::clone(&api);
+            let stopping = stopping.clone();
+            connections.spawn(async move {
+                serve_connection(stream, api, limits, stopping).await;
+                drop(slot);
+            });
+        }
+        // The port is free for the next server before the last call has ended.
+        drop(self.listener);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _peer)) => Some((stream, slot)),
+        Err(error) => {
+            tracing::warn!(%error, "failed to accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    api: Arc<Api>,
+    limits: ConnectionLimits,
+    stopping: CancellationToken,
+) {
+    // Small answers must not wait for the acknowledgement of earlier ones.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "failed to set TCP_NODELAY");
+    }
+    let service = service_fn(move |request| {
+        let api = Arc::clone(&api);
+        async move { Ok::<_, Infallible>(api.answer(request).await) }
+    });
+    // One port for HTTP/1 and HTTP/2: the first bytes decide.
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
+        .keep_alive_interval(limits.keepalive_interval)
+        .keep_alive_timeout(limits.keepalive_timeout);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
