@@ -334,7 +334,10 @@ async fn open_member(config: &Config) -> Result<MemberParts, StartError> {
     let disk = Arc::clone(&io);
     let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, new_identity)).await;
     let State { data_dir, backend, store, lessor } = opened.map_err(|_stopped| StartError::Stopped)??;
-    let watch_options = HubOptions { fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES };
+    let watch_options = HubOptions {
+        fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
+        ..HubOptions::default()
+    };
     let hub = Hub::new(store.clone(), watch_options);
     let applier = Applier::new(backend.clone(), store.clone(), Arc::clone(&lessor), hub.clone());
     let options = RaftOptions {
