@@ -1,0 +1,140 @@
+"""Ctrl-C, the GIL, and the end of the interpreter, each seen from another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import PATIENCE
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+
+BLOCKED = {
+    "watch": "next(client.watch('/test/never')[0])",
+    "call": "etcdkit.client(endpoint=sys.argv[2], timeout=60).get('key')",
+    "once": "client.watch_once('/test/never')",
+    "lock": "client.lock('signals', ttl=60).acquire(timeout=None)",
+}
+
+
+@pytest.mark.parametrize("blocked", BLOCKED)
+def test_ctrl_c_interrupts_a_blocking_call(endpoint, etcd, silent_endpoint, blocked):
+    holder = etcd.lock("signals", ttl=60)
+    if blocked == "lock":
+        assert holder.acquire(timeout=None)
+    program = f"""
+import sys, time
+import etcdkit
+client = etcdkit.client(endpoint=sys.argv[1])
+client.get("key")
+print("ready", flush=True)
+try:
+    {BLOCKED[blocked]}
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    if {blocked != "call"}:
+        assert client.get("key") is not None
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, endpoint, silent_endpoint],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.3)  # Into the blocking call; earlier would do too.
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+        assert (out, process.returncode) == ("interrupted\n", 0), err
+        assert time.monotonic() - started < 2
+    finally:
+        process.kill()
+        process.wait()
+        holder.release()
+
+
+def test_other_threads_run_while_a_call_waits(etcd, prefix):
+    steps = 0
+    stop = threading.Event()
+
+    def count() -> None:
+        nonlocal steps
+        while not stop.is_set():
+            steps += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    with pytest.raises(etcdkit_timed_out()):
+        etcd.watch_once(prefix, timeout=0.5)
+    stop.set()
+    thread.join()
+    assert steps > 50
+
+
+def etcdkit_timed_out():
+    from etcdkit.exceptions import WatchTimedOut
+
+    return WatchTimedOut
+
+
+ENDS = {
+    "an open watch": "events, cancel = client.watch('/test/x')",
+    "a callback watch": "client.add_watch_callback('/test/x', print)",
+    "a blocked daemon thread": (
+        "threading.Thread(target=lambda: list(client.watch('/test/x')[0]), daemon=True).start(); "
+        "time.sleep(0.2)"
+    ),
+    "a lease kept alive": "keep = client.lease(5).keepalive()",
+    "a held lock": "lock = client.lock('exit-' + str(os.getpid()), ttl=2); assert lock.acquire()",
+    "a call nobody waits for": (
+        "from etcdkit import _operations as ops; "
+        "call = client._connection.start(ops.get('k', {}))"
+    ),
+    "a reference circle": "client.self = client; it = client.watch('/test/x'); client.it = it",
+    "an unfinished asyncio call": (
+        "loop = asyncio.new_event_loop(); a = etcdkit.aio.client(endpoint=sys.argv[1]); "
+        "task = loop.create_task(a.get('k')); loop.run_until_complete(asyncio.sleep(0))"
+    ),
+    "an os._exit": "client.add_watch_callback('/test/x', print); os._exit(0)",
+    "a server": "server = etcdkit.Server()",
+}
+
+
+@pytest.mark.parametrize("alive", ENDS)
+def test_the_interpreter_ends_with_live_objects(run_python, alive):
+    program = f"""
+import asyncio, os, sys, threading, time
+import etcdkit
+client = etcdkit.client(endpoint=sys.argv[1])
+client.get("key")
+{ENDS[alive]}
+"""
+    for _ in range(3):
+        started = time.monotonic()
+        done = run_python(program)
+        assert done.returncode == 0, done.stderr
+        assert "Fatal" not in done.stderr
+        assert time.monotonic() - started < 5
+
+
+def test_signal_handlers_of_the_program_stay(run_python):
+    program = """
+import signal, sys
+before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+import etcdkit
+client = etcdkit.client(endpoint=sys.argv[1])
+client.get("key")
+after = {number: signal.getsignal(number) for number in before}
+assert before == after
+print(signal.sigpending(), signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    done = run_python(program)
+    assert done.stdout == "set() set()\n", done.stderr
