@@ -1,27 +1,27 @@
 //! One call in flight, seen from Python.
 //!
-//! A call is started, then either waited for (the sync client), or told to report to a
-//! [`Completions`] queue (asyncio, callbacks). It completes exactly once. What the runtime hands
-//! over is plain data and a function that makes the Python object of it; the function runs on the
-//! thread of Python that takes the result.
+//! A call is started on the bridge, then either waited for (the sync client), or told to report to a
+//! [`Completions`] queue (asyncio, callbacks). What the runtime hands over is plain data and a
+//! function that makes the Python object of it; the function runs on the thread of Python that takes
+//! the result.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use etcdkit_bridge::{BridgeError, CallId, ForkGuard, Scope};
 use parking_lot::{Condvar, Mutex};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 
+use crate::client::seconds;
 use crate::completions::{Completions, Queue};
-use crate::failure::Failure;
-use crate::process::Owner;
-use crate::runtime::{Running, Scope};
+use crate::failure::{Failure, own};
 use crate::wait::{Waited, wait};
 
 /// Makes the Python object of a result; runs with the GIL held.
 pub(crate) type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
-pub(crate) type Outcome = Result<Finish, Failure>;
+pub(crate) type Outcome = Result<Finish, BridgeError>;
 
 enum State {
     Pending(Option<(Arc<Queue>, u64)>),
@@ -52,24 +52,25 @@ impl Slot {
     }
 }
 
-/// A call in flight.
+/// A call in flight. Dropping it cancels the call.
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct Call {
     slot: Arc<Slot>,
-    running: Running,
-    owner: Owner,
+    id: CallId,
+    process: ForkGuard,
 }
 
 impl Call {
-    /// Starts a call on the runtime.
+    /// Starts a call that ends with its scope.
     pub(crate) fn start(
         scope: &Scope,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> PyResult<Self> {
         let slot = Arc::new(Slot { state: Mutex::new(State::Pending(None)), changed: Condvar::new() });
         let completed = slot.clone();
-        let running = crate::runtime::start(scope, work, move |outcome| completed.complete(outcome))?;
-        Ok(Call { slot, running, owner: Owner::current() })
+        let id = etcdkit_bridge::start(scope, work, move |outcome| completed.complete(outcome))
+            .map_err(Failure::from)?;
+        Ok(Call { slot, id, process: ForkGuard::new() })
     }
 }
 
@@ -80,17 +81,17 @@ impl Call {
     /// `timeout` is in seconds; None waits for ever. Raises TimeoutError when it is over.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
-        self.owner.check("this call")?;
-        let deadline = timeout.map(|timeout| Instant::now() + Duration::from_secs_f64(timeout.max(0.0)));
+        own(self.process)?;
+        let deadline = timeout.map(seconds).transpose()?.map(|timeout| Instant::now() + timeout);
         let is_done = |state: &State| !matches!(state, State::Pending(_));
         match wait(py, &self.slot.state, &self.slot.changed, deadline, is_done) {
             Ok(Waited::Ready) => self.result(py),
             Ok(Waited::TimedOut) => {
-                self.running.cancel();
-                Err(pyo3::exceptions::PyTimeoutError::new_err("the call did not end in time"))
+                etcdkit_bridge::cancel(self.id);
+                Err(PyTimeoutError::new_err("the call did not end in time"))
             }
             Err(interrupted) => {
-                self.running.cancel();
+                etcdkit_bridge::cancel(self.id);
                 Err(interrupted)
             }
         }
@@ -98,7 +99,7 @@ impl Call {
 
     /// Tells the call to put `tag` into a queue when it completes, at once if it has.
     fn report_to(&self, completions: &Completions, tag: u64) -> PyResult<()> {
-        self.owner.check("this call")?;
+        own(self.process)?;
         let mut state = self.slot.state.lock();
         match &mut *state {
             State::Pending(reader) => *reader = Some((completions.queue.clone(), tag)),
@@ -112,13 +113,13 @@ impl Call {
 
     /// Whether the result is there.
     fn done(&self) -> PyResult<bool> {
-        self.owner.check("this call")?;
+        own(self.process)?;
         Ok(!matches!(&*self.slot.state.lock(), State::Pending(_)))
     }
 
     /// The result of a completed call, once; raises what the call failed with.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.owner.check("this call")?;
+        own(self.process)?;
         let state = {
             let mut state = self.slot.state.lock();
             if matches!(&*state, State::Pending(_)) {
@@ -128,24 +129,24 @@ impl Call {
         };
         match state {
             State::Done(Ok(finish)) => finish(py),
-            State::Done(Err(failure)) => Err(failure.into()),
+            State::Done(Err(error)) => Err(Failure::from(error).into()),
             _ => Err(PyRuntimeError::new_err("the result was taken already")),
         }
     }
 
     /// Cancels the call in the core. It still completes, with Cancelled or its result.
     fn cancel(&self) -> PyResult<()> {
-        self.owner.check("this call")?;
-        self.running.cancel();
+        own(self.process)?;
+        etcdkit_bridge::cancel(self.id);
         Ok(())
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        // Nobody can take the result any more. In a forked child the call is the parent's business.
-        if self.owner.is_current() {
-            self.running.cancel();
+        // In a forked child the call is the parent's business.
+        if self.process.check().is_ok() {
+            etcdkit_bridge::cancel(self.id);
         }
     }
 }

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcdkit::{Client, ConnectOptions};
+use etcdkit::{Client, ConnectOptions, Error, LeaseKeepAliveResponse, ResponseHeader};
+use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
+use etcdkit_proto::etcdserverpb as pb;
 use prost::Message;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::OnceCell;
 
-use crate::call::{Call, Finish};
+use crate::call::{Call, Finish, Outcome};
 use crate::codec::Codec;
 use crate::failure::Failure;
-use crate::keep_alive::{NativeKeepAlive, wire};
-use crate::process::Owner;
-use crate::runtime::Scope;
+use crate::keep_alive::NativeKeepAlive;
+use crate::lock::{NativeLock, Settings};
 use crate::snapshot::NativeSnapshot;
 use crate::watch::NativeWatch;
 
@@ -28,7 +29,7 @@ pub(crate) struct Lazy {
 }
 
 impl Lazy {
-    pub(crate) async fn client(&self) -> Result<Client, Failure> {
+    pub(crate) async fn client(&self) -> Result<Client, BridgeError> {
         let connect = || Client::connect(self.endpoints.clone(), Some(self.options.clone()));
         Ok(self.client.get_or_try_init(connect).await?.clone())
     }
@@ -37,9 +38,8 @@ impl Lazy {
 /// A client of a cluster. Connects with its first call.
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct NativeClient {
-    lazy: Arc<Lazy>,
+    lazy: ForkSafe<Arc<Lazy>>,
     scope: Scope,
-    owner: Owner,
 }
 
 #[pymethods]
@@ -71,7 +71,7 @@ impl NativeClient {
             options = options.with_keep_alive(interval, patience);
         }
         let lazy = Lazy { endpoints, options, client: OnceCell::new() };
-        Ok(NativeClient { lazy: Arc::new(lazy), scope: Scope::default(), owner: Owner::current() })
+        Ok(NativeClient { lazy: ForkSafe::new(Arc::new(lazy)), scope: Scope::new() })
     }
 
     /// Makes the client and logs in; the first call does it too.
@@ -122,8 +122,14 @@ impl NativeClient {
         let timeout = timeout.map(seconds).transpose()?;
         self.start(async move {
             let client = limited(lazy.client().await?, timeout);
-            let answer = client.lease_client().keep_alive_once(lease_id).await?;
-            Ok(decoded(response, wire(&answer).encode_to_vec().into()))
+            let answer = match client.lease_client().keep_alive_once(lease_id).await {
+                // On the wire a lease that is gone is no error but a TTL of 0, and programs look for that.
+                Err(Error::LeaseKeepAliveError(_)) => {
+                    pb::LeaseKeepAliveResponse { id: lease_id, ..Default::default() }
+                }
+                answer => wire_renewal(&answer?),
+            };
+            Ok(decoded(response, answer.encode_to_vec().into()))
         })
     }
 
@@ -134,6 +140,12 @@ impl NativeClient {
             let keep_alive = NativeKeepAlive::start(lazy.client().await?, lease_id, &scope).await?;
             Ok(Box::new(move |py: Python<'_>| Ok(Py::new(py, keep_alive)?.into_any())) as Finish)
         })
+    }
+
+    /// A lock with this name that also excludes holders of the key of the same name.
+    fn lock(&self, name: &[u8], owner: &[u8], ttl: i64, keep_alive: bool) -> PyResult<NativeLock> {
+        let settings = Settings { name: name.to_vec(), owner: owner.to_vec(), ttl, keep_alive };
+        Ok(NativeLock::new(self.lazy()?, settings, &self.scope))
     }
 
     /// Opens a copy of the storage; the result is a NativeSnapshot.
@@ -149,20 +161,17 @@ impl NativeClient {
     }
 
     /// Cancels the calls in flight and ends the streams.
-    fn close(&self) -> PyResult<()> {
-        self.owner.check("this client")?;
+    fn close(&self) {
         self.scope.close();
-        Ok(())
     }
 }
 
 impl NativeClient {
     fn lazy(&self) -> PyResult<Arc<Lazy>> {
-        self.owner.check("this client")?;
-        Ok(self.lazy.clone())
+        Ok(self.lazy.get().map_err(Failure::from)?.clone())
     }
 
-    fn start(&self, work: impl Future<Output = Result<Finish, Failure>> + Send + 'static) -> PyResult<Call> {
+    fn start(&self, work: impl Future<Output = Outcome> + Send + 'static) -> PyResult<Call> {
         Call::start(&self.scope, work)
     }
 }
@@ -195,4 +204,29 @@ pub(crate) fn decoded(codec: Py<Codec>, data: Bytes) -> Finish {
 
 pub(crate) fn raw_bytes(data: Vec<u8>) -> Finish {
     Box::new(move |py| Ok(PyBytes::new(py, &data).into_any().unbind()))
+}
+
+pub(crate) fn text(data: String) -> Finish {
+    Box::new(move |py| Ok(data.into_pyobject(py)?.into_any().unbind()))
+}
+
+pub(crate) fn boolean(value: bool) -> Finish {
+    Box::new(move |py| Ok(value.into_pyobject(py)?.to_owned().into_any().unbind()))
+}
+
+pub(crate) fn wire_header(header: &ResponseHeader) -> pb::ResponseHeader {
+    pb::ResponseHeader {
+        cluster_id: header.cluster_id(),
+        member_id: header.member_id(),
+        revision: header.revision(),
+        raft_term: header.raft_term(),
+    }
+}
+
+fn wire_renewal(answer: &LeaseKeepAliveResponse) -> pb::LeaseKeepAliveResponse {
+    pb::LeaseKeepAliveResponse {
+        header: answer.header().map(wire_header),
+        id: answer.id(),
+        ttl: answer.ttl(),
+    }
 }

@@ -6,13 +6,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use etcdkit_bridge::ForkGuard;
 use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-use crate::process::Owner;
+use crate::client::seconds;
+use crate::failure::own;
 use crate::wait::{Waited, wait};
 use crate::wake::Wake;
 
@@ -48,7 +50,7 @@ impl Queue {
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct Completions {
     pub(crate) queue: Arc<Queue>,
-    owner: Owner,
+    process: ForkGuard,
 }
 
 #[pymethods]
@@ -57,7 +59,7 @@ impl Completions {
     fn new() -> PyResult<Self> {
         let wake = Wake::new().map_err(|error| PyOSError::new_err(error.to_string()))?;
         let queue = Queue { tags: Mutex::default(), changed: Condvar::new(), wake };
-        Ok(Completions { queue: Arc::new(queue), owner: Owner::current() })
+        Ok(Completions { queue: Arc::new(queue), process: ForkGuard::new() })
     }
 
     /// A descriptor that becomes readable when there are tags, or None where there is no such thing.
@@ -67,7 +69,7 @@ impl Completions {
 
     /// The tags of the calls that finished since the last time; does not wait.
     fn drain(&self) -> PyResult<Vec<u64>> {
-        self.owner.check("this event loop's client")?;
+        own(self.process)?;
         self.queue.wake.clear();
         Ok(self.queue.tags.lock().finished.drain(..).collect())
     }
@@ -75,8 +77,8 @@ impl Completions {
     /// Waits for tags. None after `close`; an empty list when `timeout` (seconds) is over.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Vec<u64>>> {
-        self.owner.check("this client's callbacks")?;
-        let deadline = timeout.map(|timeout| Instant::now() + Duration::from_secs_f64(timeout.max(0.0)));
+        own(self.process)?;
+        let deadline = timeout.map(seconds).transpose()?.map(|timeout| Instant::now() + timeout);
         let ready = |tags: &Tags| tags.closed || !tags.finished.is_empty();
         if wait(py, &self.queue.tags, &self.queue.changed, deadline, ready)? == Waited::TimedOut {
             return Ok(Some(Vec::new()));
@@ -90,14 +92,14 @@ impl Completions {
 
     /// Adds a tag from Python, to wake a waiting reader.
     fn push(&self, tag: u64) -> PyResult<()> {
-        self.owner.check("this client's callbacks")?;
+        own(self.process)?;
         self.queue.push(tag);
         Ok(())
     }
 
     /// Ends every wait with None.
     fn close(&self) -> PyResult<()> {
-        self.owner.check("this client's callbacks")?;
+        own(self.process)?;
         self.queue.tags.lock().closed = true;
         self.queue.changed.notify_all();
         self.queue.wake.signal();

@@ -10,8 +10,7 @@ mod codec;
 mod completions;
 mod failure;
 mod keep_alive;
-mod process;
-mod runtime;
+mod lock;
 mod snapshot;
 mod wait;
 mod wake;
@@ -30,7 +29,7 @@ fn prefix_end<'py>(py: Python<'py>, prefix: &[u8]) -> Bound<'py, PyBytes> {
 #[pyfunction]
 fn process_forked() {
     wait::reset_after_fork();
-    runtime::reset_after_fork();
+    etcdkit_bridge::after_fork_in_child();
 }
 
 #[pymodule(gil_used = false)]
@@ -41,6 +40,7 @@ fn _etcdkit(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<codec::Codec>()?;
     module.add_class::<completions::Completions>()?;
     module.add_class::<keep_alive::NativeKeepAlive>()?;
+    module.add_class::<lock::NativeLock>()?;
     module.add_class::<snapshot::NativeSnapshot>()?;
     module.add_class::<watch::NativeWatch>()?;
     module.add_function(wrap_pyfunction!(prefix_end, module)?)?;

@@ -2,67 +2,46 @@
 
 use std::sync::Arc;
 
-use etcdkit::{Client, Event, KeyValue, WatchFilterType, WatchOptions, WatchResponse, WatchStream};
+use etcdkit::{Client, Error, Event, KeyValue, WatchFilterType, WatchOptions, WatchResponse};
+use etcdkit_bridge::{BATCH_MAX, BridgeError, ForkSafe, Kind, Pulled, Scope};
 use etcdkit_proto::{etcdserverpb as pb, mvccpb};
-use futures::{FutureExt, StreamExt};
+use futures::{StreamExt, future, stream};
 use prost::Message;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use tokio::sync::Mutex;
 
 use crate::call::{Call, Finish};
+use crate::client::wire_header;
 use crate::codec::Codec;
 use crate::failure::Failure;
-use crate::process::Owner;
-use crate::runtime::Scope;
-
-/// Responses of one batch. What is ready is taken together, so that a busy watch does not pay a wake-up for each; the
-/// core's own buffer holds the rest.
-const BATCH_RESPONSES_MAX: usize = 256;
 
 /// An open watch.
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct NativeWatch {
-    pull: Arc<Mutex<Pull>>,
-    response: Py<Codec>,
-    /// Ends with the client's, and when the watch is closed.
-    scope: Scope,
-    owner: Owner,
-}
-
-/// The reading end of a watch.
-struct Pull {
-    /// None once the watch has ended.
-    stream: Option<WatchStream>,
-    /// Taken from the stream and not handed out yet.
-    early: Vec<WatchResponse>,
-    /// Why the watch ended, to be told after what came before.
-    end: Option<Failure>,
+    responses: ForkSafe<Arc<Pulled<WatchResponse>>>,
+    codec: Py<Codec>,
 }
 
 impl NativeWatch {
+    /// Opens a watch; returns when the server has created it.
     pub(crate) async fn open(
         client: Client,
         request: pb::WatchCreateRequest,
-        response: Py<Codec>,
+        codec: Py<Codec>,
         scope: &Scope,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, BridgeError> {
         let (key, options) = options(request)?;
         let mut stream = client.watch_client().watch(key, Some(options)).await?;
-        let mut early = Vec::new();
         // The core answers when the watch exists, and the first message of the stream says it again.
-        if let Some(first) = stream.message().await?
-            && !first.created()
-        {
-            early.push(first);
-        }
-        let pull = Pull { stream: Some(stream), early, end: None };
-        Ok(NativeWatch {
-            pull: Arc::new(Mutex::new(pull)),
-            response,
-            scope: scope.child(),
-            owner: Owner::current(),
-        })
+        let first = stream.message().await?.filter(|first| !first.created());
+        let responses = stream::iter(first.map(Ok)).chain(stream).map(|item| item.and_then(told_as_error));
+        let responses =
+            responses.filter(|item| future::ready(!matches!(item, Ok(response) if response.created())));
+        Ok(NativeWatch { responses: ForkSafe::new(Arc::new(Pulled::new(scope, responses))), codec })
+    }
+
+    fn responses(&self) -> PyResult<&Arc<Pulled<WatchResponse>>> {
+        self.responses.get().map_err(|error| Failure::from(error).into())
     }
 }
 
@@ -70,71 +49,29 @@ impl NativeWatch {
 impl NativeWatch {
     /// Waits for the next batch: a list of WatchResponse messages, empty at the end.
     fn next(&self, py: Python<'_>) -> PyResult<Call> {
-        self.owner.check("this watch")?;
-        let (pull, codec, closed) = (self.pull.clone(), self.response.clone_ref(py), self.scope.clone());
-        Call::start(&Scope::default(), async move {
-            let responses = tokio::select! {
-                biased;
-                () = closed.closed() => Vec::new(),
-                responses = async { pull.lock().await.next_batch().await } => responses?,
-            };
-            Ok(batch(codec, responses))
+        let (responses, codec) = (self.responses()?.clone(), self.codec.clone_ref(py));
+        // Not in the scope of the watch: closing it is the end of the iteration and not an error.
+        Call::start(&Scope::new(), async move {
+            match responses.scope().run(responses.next(BATCH_MAX)).await {
+                Err(error) if error.kind == Kind::Closed => Ok(batch(codec, Vec::new())),
+                pulled => Ok(batch(codec, pulled?)),
+            }
         })
     }
 
-    /// Ends the watch, at the server too.
-    fn close(&self) -> PyResult<()> {
-        if !self.owner.is_current() {
-            return Ok(());
+    /// Ends the watch, at the server too. In a forked child it does nothing.
+    fn close(&self) {
+        if let Ok(responses) = self.responses.get() {
+            responses.close();
         }
-        self.scope.close();
-        let pull = self.pull.clone();
-        crate::runtime::spawn(async move { drop(pull.lock().await.stream.take()) })
     }
 }
 
-impl Drop for NativeWatch {
-    fn drop(&mut self) {
-        // An error means that there is no runtime left to end the watch on, so it has ended.
-        let _ = self.close();
-    }
-}
-
-impl Pull {
-    /// What is ready, or else the next response; empty at the end.
-    async fn next_batch(&mut self) -> Result<Vec<WatchResponse>, Failure> {
-        let mut responses = std::mem::take(&mut self.early);
-        if responses.is_empty() {
-            let Some(stream) = &mut self.stream else {
-                return self.end.take().map_or(Ok(Vec::new()), Err);
-            };
-            let message = stream.next().await;
-            self.file(message, &mut responses);
-        }
-        while responses.len() < BATCH_RESPONSES_MAX {
-            let Some(message) = self.stream.as_mut().and_then(|stream| stream.next().now_or_never()) else {
-                break;
-            };
-            self.file(message, &mut responses);
-        }
-        match responses.is_empty() {
-            true => self.end.take().map_or(Ok(responses), Err),
-            false => Ok(responses),
-        }
-    }
-
-    fn file(&mut self, message: Option<etcdkit::Result<WatchResponse>>, responses: &mut Vec<WatchResponse>) {
-        match message {
-            // Python makes its exception of the revision in the message.
-            Some(Ok(response)) if !response.canceled() || response.compact_revision() != 0 => {
-                responses.push(response);
-                return;
-            }
-            Some(Ok(response)) => self.end = Some(Failure::watch_ended(&response)),
-            Some(Err(error)) => self.end = Some(error.into()),
-            None => {}
-        }
-        self.stream = None;
+/// A watch that the server ended is an error, except for compaction: Python makes its exception of the revision.
+fn told_as_error(response: WatchResponse) -> Result<WatchResponse, Error> {
+    match response.canceled() && response.compact_revision() == 0 {
+        true => Err(Error::WatchError(response.cancel_reason().to_owned())),
+        false => Ok(response),
     }
 }
 
@@ -148,7 +85,7 @@ fn batch(codec: Py<Codec>, responses: Vec<WatchResponse>) -> Finish {
     })
 }
 
-fn options(request: pb::WatchCreateRequest) -> Result<(Vec<u8>, WatchOptions), Failure> {
+fn options(request: pb::WatchCreateRequest) -> Result<(Vec<u8>, WatchOptions), Error> {
     let mut options = WatchOptions::new().with_start_revision(request.start_revision).with_fragment();
     if !request.range_end.is_empty() {
         options = options.with_range(request.range_end);
@@ -161,19 +98,14 @@ fn options(request: pb::WatchCreateRequest) -> Result<(Vec<u8>, WatchOptions), F
     }
     let filters: Result<Vec<_>, _> =
         request.filters.iter().map(|&number| WatchFilterType::try_from(number)).collect();
-    let filters = filters.map_err(|_| Failure::invalid("a watch filter is NOPUT or NODELETE"))?;
+    let filters =
+        filters.map_err(|_| Error::InvalidArgs("a watch filter is NOPUT or NODELETE".to_owned()))?;
     Ok((request.key.into(), options.with_filters(filters)))
 }
 
 fn wire(mut response: WatchResponse) -> pb::WatchResponse {
-    let header = response.header().map(|header| pb::ResponseHeader {
-        cluster_id: header.cluster_id(),
-        member_id: header.member_id(),
-        revision: header.revision(),
-        raft_term: header.raft_term(),
-    });
     pb::WatchResponse {
-        header,
+        header: response.header().map(wire_header),
         watch_id: response.watch_id(),
         created: response.created(),
         canceled: response.canceled(),

@@ -106,7 +106,9 @@ def test_importing_takes_nothing_from_elsewhere():
         "import sys, etcdkit; "
         "print([name for name in sys.modules if name.split('.')[0] in ('grpc', 'google', 'six')])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -95,8 +95,7 @@ ENDS = {
     "a lease kept alive": "keep = client.lease(5).keepalive()",
     "a held lock": "lock = client.lock('exit-' + str(os.getpid()), ttl=2); assert lock.acquire()",
     "a call nobody waits for": (
-        "from etcdkit import _operations as ops; "
-        "call = client._connection.start(ops.get('k', {}))"
+        "from etcdkit import _operations as ops; call = client._connection.start(ops.get('k', {}))"
     ),
     "a reference circle": "client.self = client; it = client.watch('/test/x'); client.it = it",
     "an unfinished asyncio call": (

@@ -60,6 +60,15 @@ impl Scope {
         }
     }
 
+    /// Runs something until the scope is closed, and then fails with [`Kind::Closed`](crate::Kind::Closed).
+    pub async fn run<T>(&self, work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, BridgeError> {
+        tokio::select! {
+            biased;
+            () = self.closed.cancelled() => Err(BridgeError::closed()),
+            result = work => result,
+        }
+    }
+
     /// Whether the scope is still of use.
     pub fn check(&self) -> Result<(), BridgeError> {
         self.process.check()?;

@@ -1,9 +1,10 @@
 //! Streams across a language boundary: pulled in batches, never pushed, so that a slow reader costs no memory.
 
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 
 use futures::{FutureExt, Stream, StreamExt};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::call::Scope;
 use crate::error::BridgeError;
@@ -45,7 +46,7 @@ impl<T: Send + 'static> Pulled<T> {
     /// Cancel-safe: a pull that is given up loses nothing. Pulls made at once are served one after the other.
     pub async fn next(&self, max: usize) -> Result<Vec<T>, BridgeError> {
         let max = max.clamp(1, BATCH_MAX);
-        let mut reader = self.items.lock().await;
+        let mut reader = Reading { reader: self.items.lock().await, scope: &self.scope };
         if let Some(error) = reader.held.take() {
             return Err(error);
         }
@@ -79,11 +80,40 @@ impl<T: Send + 'static> Pulled<T> {
         Ok(batch)
     }
 
-    /// Ends the stream. Pulls in flight complete with [`Kind::Closed`](crate::Kind::Closed).
+    /// Ends the stream: lets go of its source, now or when the pull in flight has been given up. That pull completes
+    /// with [`Kind::Closed`](crate::Kind::Closed) if it was started in the scope of the stream.
     pub fn close(&self) {
         self.scope.close();
         if let Ok(mut reader) = self.items.try_lock() {
             reader.items = None;
+        }
+    }
+}
+
+/// The right to pull. A stream that is closed meanwhile is let go of here: `close` could not get at it.
+struct Reading<'a, T> {
+    reader: MutexGuard<'a, Reader<T>>,
+    scope: &'a Scope,
+}
+
+impl<T> Deref for Reading<'_, T> {
+    type Target = Reader<T>;
+
+    fn deref(&self) -> &Reader<T> {
+        &self.reader
+    }
+}
+
+impl<T> DerefMut for Reading<'_, T> {
+    fn deref_mut(&mut self) -> &mut Reader<T> {
+        &mut self.reader
+    }
+}
+
+impl<T> Drop for Reading<'_, T> {
+    fn drop(&mut self) {
+        if self.scope.check().is_err() {
+            self.reader.items = None;
         }
     }
 }
@@ -128,5 +158,25 @@ mod tests {
         let pull = start_pending(pulled.scope(), async move { waiting.next(1).await }).unwrap();
         pulled.close();
         assert_eq!(pull.wait(Duration::from_secs(10)).unwrap().unwrap_err().kind, Kind::Closed);
+    }
+
+    #[tokio::test]
+    async fn closing_lets_go_of_the_source_even_while_it_is_being_read() {
+        let (sender, source) = tokio::sync::mpsc::channel::<Result<u32, BridgeError>>(1);
+        let pulled = Pulled::new(&Scope::new(), received(source));
+        {
+            let pull = pulled.scope().run(pulled.next(1));
+            tokio::pin!(pull);
+            assert!(futures::poll!(&mut pull).is_pending());
+            pulled.close();
+            assert_eq!(pull.await.unwrap_err().kind, Kind::Closed);
+        }
+        assert!(sender.is_closed());
+    }
+
+    fn received(
+        source: tokio::sync::mpsc::Receiver<Result<u32, BridgeError>>,
+    ) -> impl Stream<Item = Result<u32, BridgeError>> {
+        stream::unfold(source, |mut source| async move { source.recv().await.map(|item| (item, source)) })
     }
 }

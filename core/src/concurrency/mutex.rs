@@ -398,7 +398,8 @@ impl LockGuard {
         self.released = true;
     }
 
-    async fn release(&self) -> Result<bool> {
+    /// Releases the lock, and tells whether it was still held. Asking again is harmless.
+    pub async fn release(&self) -> Result<bool> {
         release(&self.mutex, self.keys().collect()).await
     }
 

@@ -144,7 +144,14 @@ _MAPPED: dict[StatusCode, type[Etcd3Exception]] = {
     StatusCode.FAILED_PRECONDITION: PreconditionFailedError,
 }
 
-_KINDS: dict[str, type[Etcd3Exception]] = {"forked": ForkedError, "lock_lost": LockLostError}
+# What only the core can tell: numbers beyond those of gRPC.
+_LEASE_LOST, _SESSION_EXPIRED, _CLOSED, _FORKED = 100, 102, 103, 104
+
+_KINDS: dict[int, type[Exception]] = {
+    _LEASE_LOST: LockLostError,
+    _SESSION_EXPIRED: LockLostError,
+    _FORKED: ForkedError,
+}
 
 _rpc_error_classes: dict[Any, type[RpcError]] = {}
 
@@ -162,8 +169,10 @@ def _rpc_error_class() -> type[RpcError]:
     return made
 
 
-def _exception_for(kind: str, code_number: int, message: str, outcome_unknown: bool) -> Exception:
+def _exception_for(kind: int, code_number: int, message: str, outcome_unknown: bool) -> Exception:
     """The exception for a failure of the core. Called by the native module."""
+    if kind == _CLOSED:
+        return ValueError(message)
     code = _CODES.get(code_number, StatusCode.UNKNOWN)
     cls: type[Any] = _KINDS.get(kind) or _MAPPED.get(code) or _rpc_error_class()
     exception: Any = cls(message)
