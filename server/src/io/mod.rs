@@ -3,12 +3,13 @@
 //! What a server promises after a power loss depends on which writes were synced, in which order, and
 //! on directory entries being synced too. None of that can be tested on a real disk, so the log, the
 //! storage engine and the files of the data directory all go through [`Io`]: [`disk`] is the real one,
-//! `simulated` remembers what was not synced, loses it on demand, and fails on demand.
+//! [`simulated`] remembers what was not synced, loses it on demand, and fails on demand.
 //!
 //! All calls block and may be made from any thread.
 
 pub mod disk;
 pub mod memory;
+pub mod simulated;
 
 use std::fmt::Debug;
 use std::io::Result;

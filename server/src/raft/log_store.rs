@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::encoding::{Logged, decode_vote, encode_vote, log_id, position};
 use super::{Entry, LogId, TypeConfig, Vote};
-use crate::wal::{Completion, Wal, WalError};
+use crate::wal::{Completion, Position, Wal, WalError};
 
 /// Entries handed to the state machine in one piece: bounds what a node that catches up holds in memory.
 const STREAM_ENTRIES_MAX: u64 = 1024;
@@ -83,22 +83,21 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn get_key_log_ids(&mut self, range: RangeInclusive<LogId>) -> Result<Vec<LogId>, io::Error> {
+        // The last entry of each leader: terms are in memory, so looking at each of them is cheaper than
+        // reading the few entries of a binary search.
         let (first, last) = range.into_inner();
-        let mut ids = vec![first];
-        let mut term = first.leader_id.term;
-        for index in first.index + 1..last.index {
-            // Terms are in memory, so looking at each is cheaper than reading a few entries.
-            let next = self.wal.term(index).ok_or_else(|| {
+        let mut ids = Vec::new();
+        let mut before = first;
+        for index in first.index + 1..=last.index {
+            let term = self.wal.term(index).ok_or_else(|| {
                 io::Error::other(format!("entry {index} is missing in the write-ahead log"))
             })?;
-            if next != term {
-                term = next;
-                ids.push(log_id(crate::wal::Position { term, index }));
+            if term != before.leader_id.term {
+                ids.push(before);
             }
+            before = log_id(Position { term, index });
         }
-        if last != first {
-            ids.push(last);
-        }
+        ids.push(before);
         Ok(ids)
     }
 }

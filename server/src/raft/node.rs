@@ -270,6 +270,12 @@ impl RaftNode {
         self.wal.failure()
     }
 
+    /// Index up to which the log was purged.
+    #[cfg(test)]
+    pub(super) fn wal_purged(&self) -> Option<u64> {
+        self.wal.purged().map(|purged| purged.index)
+    }
+
     /// Stops: what was submitted is written, nothing more is taken.
     pub async fn shutdown(self) {
         if let Err(error) = self.raft.shutdown().await {

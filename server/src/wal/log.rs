@@ -14,7 +14,7 @@ use super::record::{self, HEADER_BYTES, Header, Kind, POSITION_BYTES};
 use super::recovery::{Recovered, recover};
 use super::segment::Segment;
 use super::writer::Writer;
-use super::{Completion, LogEntry, Position, QUEUE_BYTES_MAX, WalError, WalOptions};
+use super::{Completion, LogEntry, Position, QUEUE_BYTES_MAX, RECORD_BYTES_MAX, WalError, WalOptions};
 
 /// Entries read from a segment in one piece, in bytes: as much as a disk reads in about a millisecond.
 const READ_BYTES_MAX: u64 = 1 << 20;
@@ -38,6 +38,7 @@ pub(super) struct Slot {
 /// What the writer must know of a submitted record beyond its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Note {
+    State,
     Entry { position: Position, ticket: u64 },
     Vote,
     Committed(Option<Position>),
@@ -200,11 +201,14 @@ impl<E: LogEntry> Wal<E> {
         Ok(())
     }
 
-    /// Drops the entries behind `last`, all of them when it is none.
+    /// Drops the entries behind `last`, all of them when it is none. Nothing to do when there are none.
     pub fn truncate_after(&self, last: Option<Position>, done: Completion) -> Result<(), WalError> {
         let mut inner = self.shared.submit()?;
-        inner.truncate(last);
-        inner.queue.push(Kind::Truncate, Note::Truncate(last), |out| record::encode_optional(last, out));
+        let index = |position: Option<Position>| position.map(|position| position.index);
+        if index(last) < index(inner.last.max(inner.purged)) {
+            inner.truncate(last);
+            inner.queue.push(Kind::Truncate, Note::Truncate(last), |out| record::encode_optional(last, out));
+        }
         inner.queue.completions.push(done);
         self.shared.wake.notify_one();
         Ok(())
@@ -373,10 +377,17 @@ impl<E: LogEntry> Inner<E> {
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
+        let start = self.queue.buffer.len();
         self.queue.push(Kind::Entry, Note::Entry { position, ticket }, |out| {
             record::encode_position(position, out);
             entry.encode(out);
         });
+        let length = self.queue.buffer.len() - start;
+        if length > RECORD_BYTES_MAX {
+            self.queue.buffer.truncate(start);
+            self.queue.records.pop();
+            return Err(WalError::Refused(format!("an entry of {length} bytes is too large")));
+        }
         self.cache_bytes += entry.footprint();
         self.cache.push_back(entry);
         self.slots.push_back(Slot { term: position.term, place: Place::Cache { ticket } });
@@ -510,9 +521,9 @@ impl Piece {
             };
             let header = record
                 .first_chunk::<HEADER_BYTES>()
-                .and_then(Header::parse)
+                .and_then(|bytes| Header::parse(bytes, self.segment.number, offset))
                 .filter(|header| header.kind == Kind::Entry && header.record_len() == len)
-                .filter(|header| header.verifies(&record, self.segment.number, offset));
+                .filter(|header| header.verifies(&record));
             if header.is_none() {
                 return Err(damaged("a record changed after it was written"));
             }

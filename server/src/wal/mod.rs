@@ -105,7 +105,8 @@ const CACHE_BYTES_MAX: usize = 4 << 20;
 /// milliseconds, and more waiting bytes would only add memory, not speed.
 const QUEUE_BYTES_MAX: usize = 32 << 20;
 
-/// A record larger than this is damage: it is far above the largest request a server accepts.
+/// A record larger than this is refused, so that lengths and offsets fit their 32 bits: far above the
+/// largest request a server accepts.
 const RECORD_BYTES_MAX: usize = 1 << 30;
 
 /// Why the log cannot be opened, read or written.

@@ -1,20 +1,21 @@
 //! The records of a segment.
 //!
-//! A record is a header of 16 bytes and a payload, little endian:
+//! A record is a header of 20 bytes and a payload, little endian:
 //!
 //! ```text
-//! crc: u32 | payload length: u32 | batch << 8 | ends batch << 7 | kind: u64 | payload
+//! header crc: u32 | payload length: u32 | batch << 8 | ends batch << 7 | kind: u64 | payload crc: u32
 //! ```
 //!
-//! The CRC32C covers all after itself, and before that the number of the segment and the offset of the
-//! record, so that a record that shows up in another place than it was written to is not one. The kind
-//! is never zero: zeros are the unwritten rest of a segment. Batches are numbered without gaps
+//! Both are CRC32C. That of the header covers the rest of the header, and before it the number of the
+//! segment and the offset of the record, so that a record that shows up in another place than it was
+//! written to is not one. It stands by itself so that the length of a broken record can be trusted. The
+//! kind is never zero: zeros are the unwritten rest of a segment. Batches are numbered without gaps
 //! throughout the log.
 
-use super::{Position, RECORD_BYTES_MAX};
+use super::Position;
 
 /// Size of a record without its payload, in bytes.
-pub(super) const HEADER_BYTES: usize = 16;
+pub(super) const HEADER_BYTES: usize = 20;
 
 /// Size of the position in front of an entry's body, in bytes.
 pub(super) const POSITION_BYTES: usize = 16;
@@ -58,47 +59,55 @@ impl Kind {
     }
 }
 
-/// The header of a record that may be one: its CRC is not checked yet.
+/// The header of a record, as it was written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) batch: u64,
     pub(super) ends_batch: bool,
     pub(super) payload_len: usize,
-    crc: u32,
+    payload_crc: u32,
 }
 
 impl Header {
-    /// Reads a header; none when it cannot be one.
-    pub(super) fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Header> {
-        let crc = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let payload_len = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]) as usize;
-        let mut tag = [0; 8];
-        tag.copy_from_slice(&bytes[8..]);
-        let tag = u64::from_le_bytes(tag);
+    /// Reads the header at a place; none when it is not what was written there.
+    pub(super) fn parse(bytes: &[u8; HEADER_BYTES], segment: u64, offset: u64) -> Option<Header> {
+        let tag = u64::from_le_bytes(field(bytes, 8));
+        // Cheap, and nearly always enough to reject what is no header.
         let kind = Kind::from_tag(tag)?;
-        let batch = tag >> BATCH_SHIFT;
-        if payload_len > RECORD_BYTES_MAX || batch == 0 {
+        if u32::from_le_bytes(field(bytes, 0)) != header_crc(bytes, segment, offset) {
             return None;
         }
-        Some(Header { kind, batch, ends_batch: tag & ENDS_BATCH != 0, payload_len, crc })
+        Some(Header {
+            kind,
+            batch: tag >> BATCH_SHIFT,
+            ends_batch: tag & ENDS_BATCH != 0,
+            payload_len: u32::from_le_bytes(field(bytes, 4)) as usize,
+            payload_crc: u32::from_le_bytes(field(bytes, 16)),
+        })
     }
 
     pub(super) fn record_len(&self) -> usize {
         HEADER_BYTES + self.payload_len
     }
 
-    /// Whether `record`, header and payload, is what was written at this place.
-    pub(super) fn verifies(&self, record: &[u8], segment: u64, offset: u64) -> bool {
-        checksum(record, segment, offset) == self.crc
+    /// Whether `record`, header and payload, is what was written.
+    pub(super) fn verifies(&self, record: &[u8]) -> bool {
+        crc32c::crc32c(&record[HEADER_BYTES..]) == self.payload_crc
     }
 }
 
-fn checksum(record: &[u8], segment: u64, offset: u64) -> u32 {
+fn field<const N: usize>(bytes: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
+    let mut field = [0; N];
+    field.copy_from_slice(&bytes[at..at + N]);
+    field
+}
+
+fn header_crc(header: &[u8], segment: u64, offset: u64) -> u32 {
     let mut place = [0; 16];
     place[..8].copy_from_slice(&segment.to_le_bytes());
     place[8..].copy_from_slice(&offset.to_le_bytes());
-    crc32c::crc32c_append(crc32c::crc32c(&place), &record[4..])
+    crc32c::crc32c_append(crc32c::crc32c(&place), &header[4..HEADER_BYTES])
 }
 
 /// Appends a record whose header is filled in by [`seal`] when its place is known. Returns its length.
@@ -115,10 +124,12 @@ pub(super) fn seal(record: &mut [u8], segment: u64, offset: u64, batch: u64, end
     let kind = u64::from(record[8]) & KIND_MASK;
     let tag = (batch << BATCH_SHIFT) | if ends_batch { ENDS_BATCH } else { 0 } | kind;
     let payload_len = (record.len() - HEADER_BYTES) as u32;
+    let payload_crc = crc32c::crc32c(&record[HEADER_BYTES..]);
     record[4..8].copy_from_slice(&payload_len.to_le_bytes());
     record[8..16].copy_from_slice(&tag.to_le_bytes());
-    let crc = checksum(record, segment, offset);
-    record[..4].copy_from_slice(&crc.to_le_bytes());
+    record[16..20].copy_from_slice(&payload_crc.to_le_bytes());
+    let header_crc = header_crc(record, segment, offset);
+    record[..4].copy_from_slice(&header_crc.to_le_bytes());
 }
 
 /// All that is in force at the start of a segment, so that older segments can be deleted.

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::log::{Place, Slot};
-use super::record::{self, HEADER_BYTES, Header, Kind, State};
+use super::record::{self, HEADER_BYTES, Kind, State};
 use super::segment::{self, Scanner, Segment};
 use super::{Position, WalError, WalOptions};
 use crate::io::OpenMode;
@@ -313,18 +313,13 @@ fn cut_unfinished(
 
 /// Looks behind a broken record of `batch` for a valid record of a later batch.
 fn later_batch(scanner: &mut Scanner<'_>, broken: u64, batch: u64) -> Result<Option<u64>, WalError> {
-    // A batch has at least one record, which bounds how many can follow; a number beyond is no header,
-    // and checking that first keeps the search linear.
-    let most = batch + scanner.len() / HEADER_BYTES as u64;
     let mut offset = broken;
     while let Some(nonzero) = scanner.next_nonzero(offset)? {
         // A CRC may begin with up to four zero bytes, which then belong to the header.
         let from = nonzero.saturating_sub(4).max(offset);
         for candidate in from..=nonzero {
-            let plausible = |header: &Header| header.batch > batch && header.batch <= most;
-            if scanner.header(candidate)?.as_ref().is_some_and(plausible)
-                && scanner.record(candidate)?.is_some()
-            {
+            let later = scanner.header(candidate)?.is_some_and(|header| header.batch > batch);
+            if later && scanner.record(candidate)?.is_some() {
                 return Ok(Some(candidate));
             }
         }
@@ -339,12 +334,8 @@ fn is_unfinished(scanner: &mut Scanner<'_>, broken: u64) -> Result<bool, WalErro
     if header_end > scanner.len() || has_zero_sector(scanner, broken, header_end, true)? {
         return Ok(true);
     }
-    // No sector of the header is missing, so its length is what was written.
-    let header: [u8; HEADER_BYTES] = match scanner.bytes(broken, HEADER_BYTES)?.try_into() {
-        Ok(header) => header,
-        Err(_) => return Ok(true),
-    };
-    let Some(header) = Header::parse(&header) else {
+    // No sector of the header is missing, so it is what was written, or it is damaged.
+    let Some(header) = scanner.header(broken)? else {
         return Ok(false);
     };
     let record_end = broken + header.record_len() as u64;

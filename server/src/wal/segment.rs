@@ -80,23 +80,24 @@ impl<'a> Scanner<'a> {
         Ok(&self.window[start..start + count])
     }
 
-    /// The header at `offset`, as long as a whole record of its size fits into the file.
+    /// The header at `offset`; none when no valid one is there.
     pub(super) fn header(&mut self, offset: u64) -> Result<Option<Header>, WalError> {
-        let len = self.len;
-        let Ok(bytes) = <&[u8; HEADER_BYTES]>::try_from(self.bytes(offset, HEADER_BYTES)?) else {
-            return Ok(None);
-        };
-        Ok(Header::parse(bytes).filter(|header| header.record_len() as u64 <= len - offset))
+        let segment = self.segment;
+        let bytes = self.bytes(offset, HEADER_BYTES)?;
+        Ok(bytes.first_chunk().and_then(|bytes| Header::parse(bytes, segment, offset)))
     }
 
-    /// The record at `offset`, header and payload; none when no valid record starts there.
+    /// The record at `offset`, header and payload; none when no valid one is there.
     pub(super) fn record(&mut self, offset: u64) -> Result<Option<(Header, &[u8])>, WalError> {
         let Some(header) = self.header(offset)? else {
             return Ok(None);
         };
-        let segment = self.segment;
+        // Checked before memory is taken for it.
+        if header.record_len() as u64 > self.len - offset {
+            return Ok(None);
+        }
         let record = self.bytes(offset, header.record_len())?;
-        Ok(header.verifies(record, segment, offset).then_some((header, record)))
+        Ok(header.verifies(record).then_some((header, record)))
     }
 
     /// The first byte from `offset` on that is not zero; none when there are only zeros.

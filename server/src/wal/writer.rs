@@ -36,6 +36,9 @@ pub(super) struct Writer {
     state: State,
 }
 
+/// Size of a state record with room to spare, in bytes; only saves growing a buffer.
+const STATE_BYTES: usize = 256;
+
 /// What became of a batch: where its entries are.
 type Places = Vec<(Position, u64, Place)>;
 
@@ -103,15 +106,10 @@ impl Writer {
         }
         let mut places = Places::new();
         let number = self.batch + 1;
-        let mut at = self.offset;
         if self.offset == 0 {
-            let mut head = Vec::new();
-            record::push(&mut head, Kind::State, |out| self.state.encode(out));
-            record::seal(&mut head, self.segment, 0, number, false);
-            self.write_at(&head, 0)?;
-            at = head.len() as u64;
+            self.prepend_state(batch);
         }
-        let written_from = at;
+        let mut at = self.offset;
         let mut rest = batch.buffer.as_mut_slice();
         for (order, (length, note)) in batch.records.iter().enumerate() {
             let (record, tail) = rest.split_at_mut(*length);
@@ -124,7 +122,8 @@ impl Writer {
             self.state.note(note, &record[HEADER_BYTES..]);
             at += *length as u64;
         }
-        self.write_at(&batch.buffer, written_from)?;
+        // In one piece: recovery knows what a torn write looks like, not two of them in one sector.
+        self.file.write_all_at(&batch.buffer, self.offset).map_err(WalError::io("write", &self.path))?;
         self.file.sync_data().map_err(WalError::io("sync", &self.path))?;
         self.batch = number;
         self.offset = at;
@@ -132,8 +131,13 @@ impl Writer {
         Ok(places)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), WalError> {
-        self.file.write_all_at(bytes, offset).map_err(WalError::io("write", &self.path))
+    /// Each segment begins with what is in force, as part of its first batch.
+    fn prepend_state(&self, batch: &mut Queue) {
+        let mut buffer = Vec::with_capacity(batch.buffer.len() + STATE_BYTES);
+        let length = record::push(&mut buffer, Kind::State, |out| self.state.encode(out));
+        buffer.append(&mut batch.buffer);
+        batch.buffer = buffer;
+        batch.records.insert(0, (length, Note::State));
     }
 
     /// Everything in the current segment is synced: that is what recovery relies on.
@@ -192,7 +196,7 @@ impl State {
                 self.purged = self.purged.max(Some(*upto));
                 self.last = self.last.max(Some(*upto));
             }
-            Note::Close => {}
+            Note::State | Note::Close => {}
         }
     }
 }

@@ -1,1 +1,0 @@
-//! Tests of consensus on one node.
