@@ -12,7 +12,15 @@ use super::deadlines::{Deadlines, Renewal};
 use super::granted::Granted;
 use super::{LeaseId, TTL_MAX_SECONDS};
 use crate::backend::{Backend, BackendError, BackendWriter, Table};
-use crate::command::LeaseGrant;
+
+/// A lease as it is stored.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct Record {
+    #[prost(int64, tag = "1")]
+    id: i64,
+    #[prost(int64, tag = "2")]
+    ttl_seconds: i64,
+}
 
 /// The leases cannot be read at start.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +82,9 @@ impl Lessor {
             Table::Lease,
             Bound::Unbounded,
             Bound::Unbounded,
-            |key, value| match LeaseGrant::decode(value) {
+            |key, value| match Record::decode(value) {
                 Ok(lease) => {
-                    granted.insert(LeaseId(lease.id), lease.ttl);
+                    granted.insert(LeaseId(lease.id), lease.ttl_seconds);
                     ControlFlow::Continue(())
                 }
                 Err(error) => {
@@ -119,7 +127,7 @@ impl Lessor {
             state.fresh.push(id);
         }
         drop(state);
-        run.put(Table::Lease, record_key(id), LeaseGrant { id: id.0, ttl: ttl_seconds }.encode_to_vec());
+        run.put(Table::Lease, record_key(id), Record { id: id.0, ttl_seconds }.encode_to_vec());
         Ok(ttl_seconds)
     }
 

@@ -83,7 +83,7 @@ pub(super) fn open(
 ) -> Result<Box<dyn Engine>, EngineError> {
     Ok(match kind {
         EngineKind::Redb => Box::new(redb::RedbEngine::open(io.as_ref(), dir, options)?),
-        EngineKind::Sled => Box::new(sled::SledEngine::open(dir, options)?),
+        EngineKind::Sled => Box::new(sled::SledEngine::open(io.clone(), dir, options)?),
         EngineKind::Memory => Box::new(memory::MemoryEngine::default()),
     })
 }

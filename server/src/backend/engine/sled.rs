@@ -10,7 +10,6 @@
 //!   given back.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use super::{Engine, EngineError, View};
 use crate::backend::layer::Layer;
 use crate::backend::read::RowVisitor;
 use crate::backend::{BackendOptions, Size, Table};
-use crate::platform;
+use crate::io::{Io, IoFile, OpenMode};
 
 /// sled's directory in the backend's.
 pub(super) const DIR: &str = "sled";
@@ -60,14 +59,14 @@ pub(super) struct SledEngine {
 }
 
 impl SledEngine {
-    pub(super) fn open(dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
+    pub(super) fn open(io: Arc<dyn Io>, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
         let own = dir.join(DIR);
         let config = Config::new()
             .path(&own)
             .cache_capacity(options.cache_bytes as u64)
             .flush_every_ms(Some(CLEAN_INTERVAL_MS));
         let db = open_once_released(&config).map_err(EngineError::new)?;
-        let files = Files::open(dir, own).map_err(EngineError::new)?;
+        let files = Files::open(io, dir, own).map_err(EngineError::new)?;
         Ok(SledEngine { db, files: Mutex::new(files) })
     }
 
@@ -180,28 +179,30 @@ impl View for SledView {
 
 /// The files in which sled keeps what it has flushed: its log, and a file for each large value.
 struct Files {
+    io: Arc<dyn Io>,
     own: PathBuf,
     blobs: PathBuf,
-    log: File,
+    log: Arc<dyn IoFile>,
     /// Names seen at the last sync, of blobs (written once, so synced once) and in sled's directory.
-    blob_names: BTreeSet<std::ffi::OsString>,
-    own_names: BTreeSet<std::ffi::OsString>,
+    blob_names: BTreeSet<String>,
+    own_names: BTreeSet<String>,
 }
 
 impl Files {
-    fn open(parent: &Path, own: PathBuf) -> std::io::Result<Files> {
-        let log = File::open(own.join("db"))?;
+    fn open(io: Arc<dyn Io>, parent: &Path, own: PathBuf) -> std::io::Result<Files> {
+        let log = io.open(&own.join("db"), OpenMode::Existing)?;
         let blobs = own.join("blobs");
-        let mut files = Files { own, blobs, log, blob_names: BTreeSet::new(), own_names: BTreeSet::new() };
+        let (blob_names, own_names) = (BTreeSet::new(), BTreeSet::new());
+        let mut files = Files { io, own, blobs, log, blob_names, own_names };
         files.sync()?;
-        platform::sync_dir(parent)?;
+        files.io.sync_dir(parent)?;
         Ok(files)
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
-        let blob_names = names(&self.blobs)?;
+        let blob_names = BTreeSet::from_iter(self.io.list(&self.blobs)?);
         for name in blob_names.difference(&self.blob_names) {
-            match File::open(self.blobs.join(name)) {
+            match self.io.open(&self.blobs.join(name), OpenMode::Existing) {
                 Ok(blob) => blob.sync_all()?,
                 // sled removes blobs that are no longer needed in the background.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -209,19 +210,15 @@ impl Files {
             }
         }
         if blob_names != self.blob_names {
-            platform::sync_dir(&self.blobs)?;
+            self.io.sync_dir(&self.blobs)?;
             self.blob_names = blob_names;
         }
         self.log.sync_all()?;
-        let own_names = names(&self.own)?;
+        let own_names = BTreeSet::from_iter(self.io.list(&self.own)?);
         if own_names != self.own_names {
-            platform::sync_dir(&self.own)?;
+            self.io.sync_dir(&self.own)?;
             self.own_names = own_names;
         }
         Ok(())
     }
-}
-
-fn names(dir: &Path) -> std::io::Result<BTreeSet<std::ffi::OsString>> {
-    std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
 }
