@@ -18,8 +18,8 @@ pub(super) const SCHEDULED_COMPACT: &[u8] = b"scheduled_compact_revision";
 /// Where the compact revision that has been carried out is kept.
 pub(super) const FINISHED_COMPACT: &[u8] = b"finished_compact_revision";
 
-/// Records removed in one step, as etcd's `--experimental-compaction-batch-limit` defaults to.
-const RECORDS_PER_STEP: usize = 1000;
+/// Records removed in one step: the default of etcd's `--compaction-batch-limit`.
+pub const RECORDS_PER_STEP: usize = 1000;
 
 /// Keys looked at in one step: bounds the time writers wait for the index, tens of nanoseconds each.
 const KEYS_PER_STEP: usize = 10_000;
@@ -48,9 +48,15 @@ impl Walk {
 }
 
 impl Store {
-    /// Does one step of compaction; true when there is more to do. Blocks for the time of one small
-    /// backend batch. The caller pauses between steps.
+    /// Does one step of compaction of [`RECORDS_PER_STEP`] records; see [`Self::compact_step_of`].
     pub fn compact_step(&self) -> Result<bool, MvccError> {
+        self.compact_step_of(RECORDS_PER_STEP)
+    }
+
+    /// Does one step of compaction, which removes so many records at most (one at least); true when
+    /// there is more to do. Blocks for the time of one backend batch. The caller pauses between steps.
+    pub fn compact_step_of(&self, records: usize) -> Result<bool, MvccError> {
+        let records = records.max(1);
         let shared = &self.shared;
         let mut compaction = shared.compaction.lock();
         let scheduled = self.marks().compacted;
@@ -62,9 +68,9 @@ impl Store {
         }
         let Some(walk) = &mut compaction.walk else { return Ok(false) };
         if walk.dropped.is_empty() && !walk.walked {
-            self.walk_on(walk);
+            self.walk_on(walk, records);
         }
-        let finished = self.remove_some(walk)?;
+        let finished = self.remove_some(walk, records)?;
         if finished {
             let target = walk.target;
             compaction.walk = None;
@@ -73,8 +79,8 @@ impl Store {
         Ok(!finished || scheduled > *shared.finished.borrow())
     }
 
-    fn walk_on(&self, walk: &mut Walk) {
-        let limits = CompactLimits { keys: KEYS_PER_STEP, records: RECORDS_PER_STEP };
+    fn walk_on(&self, walk: &mut Walk, records: usize) {
+        let limits = CompactLimits { keys: KEYS_PER_STEP, records };
         let mut dropped = Vec::new();
         walk.cursor =
             self.shared.index.write().compact(walk.target, walk.cursor.take(), limits, &mut dropped);
@@ -83,8 +89,8 @@ impl Store {
     }
 
     /// Removes the next records from the backend; true when the walk is over.
-    fn remove_some(&self, walk: &mut Walk) -> Result<bool, MvccError> {
-        let count = walk.dropped.len().min(RECORDS_PER_STEP);
+    fn remove_some(&self, walk: &mut Walk, records: usize) -> Result<bool, MvccError> {
+        let count = walk.dropped.len().min(records);
         let finished = walk.walked && count == walk.dropped.len();
         if count == 0 && !finished {
             return Ok(false);

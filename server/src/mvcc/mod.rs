@@ -19,6 +19,10 @@ mod store;
 pub mod watch;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
+pub use compact::RECORDS_PER_STEP;
 pub use hash::KeyValueHash;
 pub use range_stream::RangeStream;
 pub use revision::{FIRST_REVISION, NEVER_COMPACTED, RecordKey, Revision};

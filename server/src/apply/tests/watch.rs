@@ -312,6 +312,7 @@ fn a_slow_stream_holds_a_bounded_queue_and_misses_nothing() {
         machine.put("k", &value.to_string());
         fast_count += all(&fast).iter().map(|response| response.events.len()).sum::<usize>();
     }
+    assert!(slow.queued_bytes() <= 10_000, "{}", slow.queued_bytes());
     let revisions: Vec<i64> =
         all(&slow).iter().flat_map(|r| &r.events).map(|e| e.kv.as_ref().unwrap().mod_revision).collect();
     assert_eq!(fast_count, 3000);

@@ -215,9 +215,10 @@ impl StreamState {
         if request.start_revision < 0 {
             return Err(EtcdError::Compacted.message());
         }
-        // No key means the smallest one.
-        let key = if request.key.is_empty() { Bytes::from_static(b"\0") } else { request.key.clone() };
-        let range = KeyRange::new(key, request.range_end.clone());
+        // No key means the smallest one. Copies, because a slice would keep its whole request in memory.
+        let key = if request.key.is_empty() { b"\0" } else { request.key.as_ref() };
+        let end = Bytes::copy_from_slice(&request.range_end);
+        let range = KeyRange::new(Bytes::copy_from_slice(key), end);
         if range.is_empty() {
             return Err(EMPTY_RANGE);
         }

@@ -115,6 +115,11 @@ impl StreamQueue {
         Some(frame)
     }
 
+    /// What the queue is charged for.
+    pub(super) fn bytes(&self) -> usize {
+        self.inner.lock().bytes
+    }
+
     /// Whether there is history to read and room for it.
     pub(super) fn wants_history(&self) -> bool {
         self.lagging.load(Ordering::Acquire) && self.inner.lock().bytes <= self.bytes_max / 2

@@ -97,6 +97,11 @@ impl WatchStream {
         }
     }
 
+    /// Bytes that wait to be sent, shared ones counted once.
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
     /// Waits until the stream's queue is within its bound. To be awaited before each request is read, so
     /// that answers to requests cannot pile up.
     pub async fn room(&self) {
