@@ -11,6 +11,7 @@ mod completions;
 mod failure;
 mod keep_alive;
 mod lock;
+mod server;
 mod snapshot;
 mod wait;
 mod wake;
@@ -41,6 +42,7 @@ fn _etcdkit(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<completions::Completions>()?;
     module.add_class::<keep_alive::NativeKeepAlive>()?;
     module.add_class::<lock::NativeLock>()?;
+    module.add_class::<server::NativeServer>()?;
     module.add_class::<snapshot::NativeSnapshot>()?;
     module.add_class::<watch::NativeWatch>()?;
     module.add_function(wrap_pyfunction!(prefix_end, module)?)?;

@@ -119,13 +119,30 @@ def test_known_names_are_where_programs_look_for_them():
     assert callable(etcd3.client)
     assert issubclass(Etcd3Client, MultiEndpointEtcd3Client)
     assert callable(EtcdTokenCallCredentials("token"))
-    for name in (
-        "Endpoint Etcd3Client Etcd3Exception Transactions client Lease Lock Member etcdrpc "
-        "MultiEndpointEtcd3Client"
-    ).split():
+    for name in [
+        "Endpoint",
+        "Etcd3Client",
+        "Etcd3Exception",
+        "Transactions",
+        "client",
+        "Lease",
+        "Lock",
+        "Member",
+        "etcdrpc",
+        "MultiEndpointEtcd3Client",
+    ]:
         assert name in etcd3.__all__
         assert hasattr(etcd3, name)
-    for module in "exceptions events leases locks members transactions utils watch".split():
+    for module in [
+        "exceptions",
+        "events",
+        "leases",
+        "locks",
+        "members",
+        "transactions",
+        "utils",
+        "watch",
+    ]:
         assert isinstance(getattr(etcd3, module), types.ModuleType)
 
 

@@ -11,9 +11,9 @@ import threading
 import time
 
 import pytest
-from conftest import PATIENCE
 
 import etcdkit
+from conftest import PATIENCE
 from etcdkit.exceptions import ForkedError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

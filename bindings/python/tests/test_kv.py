@@ -49,11 +49,10 @@ def test_a_prefix_read_is_an_iterator_in_key_order(etcd, prefix):
 
 def test_read_options_reach_the_server(etcd, prefix):
     revisions = [etcd.put(prefix + name, name).header.revision for name in "abcd"]
-    keys = (
-        lambda **options: [  # noqa: E731
-            metadata.key[-1:] for _, metadata in etcd.get_prefix(prefix, **options)
-        ]
-    )
+
+    def keys(**options):
+        return [metadata.key[-1:] for _, metadata in etcd.get_prefix(prefix, **options)]
+
     assert keys(sort_order="descend") == [b"d", b"c", b"b", b"a"]
     assert keys(sort_order="descend", sort_target="mod", limit=2) == [b"d", b"c"]
     assert keys(min_mod_revision=revisions[2]) == [b"c", b"d"]

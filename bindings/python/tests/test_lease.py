@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PATIENCE
 
+from conftest import PATIENCE
 from etcdkit.events import DeleteEvent
 from etcdkit.exceptions import PreconditionFailedError, RpcError, StatusCode
 
@@ -35,7 +35,7 @@ def test_an_id_can_be_chosen_once(etcd, prefix):
 def test_a_refresh_renews_and_tells_the_ttl(etcd):
     lease = etcd.lease(30)
     (answer,) = lease.refresh()
-    assert (answer.ID, answer.TTL) == (lease.id, 30)
+    assert (lease.id, 30) == (answer.ID, answer.TTL)
     lease.revoke()
     (answer,) = lease.refresh()
     assert answer.TTL == 0

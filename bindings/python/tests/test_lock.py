@@ -10,9 +10,9 @@ import time
 import uuid
 
 import pytest
-from conftest import PATIENCE
 
 import etcdkit
+from conftest import PATIENCE
 
 
 @pytest.fixture

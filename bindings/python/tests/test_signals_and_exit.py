@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+
 from conftest import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
@@ -127,7 +128,8 @@ client.get("key")
 def test_signal_handlers_of_the_program_stay(run_python):
     program = """
 import signal, sys
-before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+before = {number: signal.getsignal(number) for number in numbers}
 import etcdkit
 client = etcdkit.client(endpoint=sys.argv[1])
 client.get("key")

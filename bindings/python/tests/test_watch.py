@@ -8,9 +8,9 @@ import threading
 import time
 
 import pytest
-from conftest import PATIENCE
 
 import etcdkit
+from conftest import PATIENCE
 from etcdkit import etcdrpc
 from etcdkit.events import DeleteEvent, PutEvent
 from etcdkit.exceptions import RevisionCompactedError, WatchTimedOut
@@ -171,7 +171,7 @@ def test_a_callback_gets_the_exception_that_ends_its_watch(etcd, prefix):
     assert isinstance(seen.get(timeout=PATIENCE), RevisionCompactedError)
 
 
-def test_a_callback_can_cancel_its_own_watch_and_close_its_client(endpoint, prefix):
+def test_a_callback_can_cancel_its_own_watch_and_close_its_client(etcd, endpoint, prefix):
     client = etcdkit.client(endpoint=endpoint)
     done = threading.Event()
 
@@ -181,7 +181,7 @@ def test_a_callback_can_cancel_its_own_watch_and_close_its_client(endpoint, pref
         done.set()
 
     watch_id = client.add_watch_callback(prefix + "key", callback)
-    client.put(prefix + "key", "1")
+    etcd.put(prefix + "key", "1")
     assert done.wait(PATIENCE)
 
 

@@ -5,16 +5,27 @@ It is the server of the ``etcdkit`` binary, on threads of its own; any etcd clie
 
 from __future__ import annotations
 
+import atexit
 import os
+import weakref
 from types import TracebackType
-from typing import Any
 from urllib.parse import urlsplit
 
-import etcdkit._etcdkit as _native_module
 from etcdkit import _process
+from etcdkit._etcdkit import NativeServer
 from etcdkit.exceptions import ForkedError
 
 __all__ = ["Server"]
+
+_running: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A program that ends without stopping its server loses nothing."""
+    for server in list(_running):
+        if server.is_running:
+            server.stop()
 
 
 class Server:
@@ -32,6 +43,7 @@ class Server:
 
     Raises:
         OSError: the directory or the port cannot be used; the text says why.
+        ValueError: a setting is not usable.
     """
 
     def __init__(
@@ -48,7 +60,7 @@ class Server:
         self.port = port
         self._storage_engine = storage_engine
         self._name = name
-        self._native: Any = None
+        self._native: NativeServer | None = None
         self._generation = _process.generation
         self.start()
 
@@ -68,15 +80,15 @@ class Server:
         if self._native is not None:
             return
         listen = f"{self.host}:{self.port}"
-        self._native = _native_module.NativeServer(
-            self.data_dir, listen, self._storage_engine, self._name
-        )
+        self._native = NativeServer(self.data_dir, listen, self._storage_engine, self._name)
         self.port = urlsplit(self._native.endpoint).port or self.port
+        _running.add(self)
 
     def stop(self) -> None:
         """Stops the server and waits until its data is safe on disk. Does nothing when stopped."""
         self._check_process()
         native, self._native = self._native, None
+        _running.discard(self)
         if native is not None:
             native.stop()
 

@@ -8,6 +8,7 @@ cannot watch a socket get a thread that waits in their place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from typing import TYPE_CHECKING, TypeVar
@@ -71,11 +72,10 @@ class _Hub:
 
 
 def _stand_in(loop: asyncio.AbstractEventLoop, hub: _Hub) -> None:
-    while (tags := hub.take()) is not None:
-        try:
+    # RuntimeError: the loop is closed, or the interpreter ends.
+    with contextlib.suppress(RuntimeError):
+        while (tags := hub.take()) is not None:
             loop.call_soon_threadsafe(hub.settle, tags)
-        except RuntimeError:
-            return  # The loop is closed.
 
 
 async def wait(call: Call[T]) -> T:
