@@ -185,8 +185,11 @@ fn operation(value: &str, words: &[String], meaning: &Meaning) -> Result<()> {
 }
 
 /// `key=value`, the first word about a pair; `key` alone leaves the value open.
-fn key_and_value(pair: &Pair, word: &str, meaning: &Meaning) -> Result<()> {
+fn key_and_value(pair: &Pair, word: &str, meaning: &mut Meaning) -> Result<()> {
     let (key, value) = word.split_once('=').map_or((word, None), |(key, value)| (key, Some(value)));
+    if let Some(variable) = meaning.unbound(key) {
+        meaning.variables.insert(variable.to_owned(), hex(&pair.key));
+    }
     same_bytes("key", &pair.key, Op::Equal, &meaning.bytes(key)?)?;
     match value {
         Some("") => same_bytes("value", &pair.value, Op::Equal, b""),
