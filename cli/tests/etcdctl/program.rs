@@ -1,0 +1,110 @@
+//! The programs under test, and servers for them.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it serves; a loaded test machine is slow.
+const START_MAX: Duration = Duration::from_secs(30);
+
+pub(crate) struct Programs {
+    /// The binary, under its own name.
+    pub(crate) binary: PathBuf,
+    /// The same, called `etcdctl`.
+    pub(crate) ours: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Oracle {
+    pub(crate) etcd: PathBuf,
+    pub(crate) etcdctl: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn find() -> Self {
+        let binary = PathBuf::from(env!("CARGO_BIN_EXE_etcdkit"));
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join(format!("etcdctl{}", std::env::consts::EXE_SUFFIX));
+        std::fs::copy(&binary, &ours).unwrap();
+        Programs { binary, ours, _folder: folder }
+    }
+
+    /// The real programs, if they have been built.
+    pub(crate) fn oracle(&self) -> Option<Oracle> {
+        let folder = std::env::var_os("ETCDKIT_ORACLE").map(PathBuf::from);
+        let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/oracle"));
+        let oracle = Oracle { etcd: folder.join("etcd"), etcdctl: folder.join("etcdctl") };
+        if oracle.etcd.exists() && oracle.etcdctl.exists() {
+            return Some(oracle);
+        }
+        eprintln!("SKIPPED: no etcd and etcdctl in {}", folder.display());
+        None
+    }
+}
+
+/// A running server; it ends with the value.
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(command: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (client, peer) = (free_port(), free_port());
+        let (client_url, peer_url) =
+            (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .arg("--data-dir")
+            .arg(folder.path().join("data"))
+            .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
+            .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
+            .args(["--initial-cluster", &format!("default={peer_url}")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_until_ready(&mut child);
+        let server = Server { endpoint: format!("127.0.0.1:{client}"), child, _folder: folder };
+        server.wait_until_connectable();
+        server
+    }
+
+    fn wait_until_connectable(&self) {
+        let deadline = Instant::now() + START_MAX;
+        while TcpStream::connect(&self.endpoint).is_err() {
+            assert!(Instant::now() < deadline, "nothing listens at {}", self.endpoint);
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log until the line that says so, and goes on emptying it for the rest of the server's life.
+fn wait_until_ready(child: &mut Child) {
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut seen = String::new();
+    loop {
+        let Some(Ok(line)) = log.next() else { panic!("the server ended:\n{seen}") };
+        if line.contains("ready to serve client requests") {
+            break;
+        }
+        seen.push_str(&line);
+        seen.push('\n');
+    }
+    std::thread::spawn(move || log.for_each(drop));
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

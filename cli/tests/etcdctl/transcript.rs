@@ -1,0 +1,152 @@
+//! Transcripts: command lines with what they read and print.
+//!
+//! `$` begins a command line, `<` a line of its stdin, `|` a line of its stdout, `!` the first line of its stderr and `=` the
+//! exit code where it is not 0. `$LEASE` is the last lease that was granted. All else is for the reader.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::normal::normal;
+
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Step {
+    /// The lines for the reader before it.
+    remarks: String,
+    command: String,
+    input: Vec<String>,
+    seen: Seen,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    output: Vec<String>,
+    complaint: Option<String>,
+    code: i32,
+}
+
+impl Transcript {
+    pub(crate) fn read(path: &Path) -> Self {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut remarks = String::new();
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let text = line.get(2..).unwrap_or_default().to_owned();
+            let step = steps.last_mut();
+            match (line.chars().next(), step) {
+                (Some('$'), _) => {
+                    let remarks = std::mem::take(&mut remarks);
+                    steps.push(Step { remarks, command: text, ..Step::default() });
+                }
+                (Some('<'), Some(step)) => step.input.push(text),
+                (Some('|'), Some(step)) => step.seen.output.push(text),
+                (Some('!'), Some(step)) => step.seen.complaint = Some(text),
+                (Some('='), Some(step)) => step.seen.code = text.parse().unwrap(),
+                _ => remarks.push_str(&format!("{line}\n")),
+            }
+        }
+        Transcript { steps }
+    }
+
+    pub(crate) fn run(&self, ctl: &Path, endpoint: &str) -> Self {
+        let mut lease = String::new();
+        let mut steps = self.steps.clone();
+        for step in &mut steps {
+            step.run(ctl, endpoint, &mut lease);
+        }
+        Transcript { steps }
+    }
+
+    /// Where another run of the same transcript came out different.
+    pub(crate) fn compare(&self, other: &Self) -> Vec<String> {
+        let pairs = self.steps.iter().zip(&other.steps);
+        pairs
+            .filter(|(one, other)| !one.seen.matches(&other.seen))
+            .map(|(one, other)| format!("expected {one}         but saw {other}"))
+            .collect()
+    }
+}
+
+impl Seen {
+    /// Our complaints may say more than the recorded ones, never less.
+    fn matches(&self, other: &Self) -> bool {
+        let complaint = match (&self.complaint, &other.complaint) {
+            (Some(recorded), Some(seen)) => seen.starts_with(recorded.as_str()),
+            (recorded, seen) => recorded == seen,
+        };
+        complaint && self.output == other.output && self.code == other.code
+    }
+}
+
+impl Step {
+    fn run(&mut self, ctl: &Path, endpoint: &str, lease: &mut String) {
+        let words = split(&self.command.replace("$LEASE", lease));
+        let mut child = Command::new(ctl)
+            .args(words)
+            .env("ETCDCTL_ENDPOINTS", endpoint)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input: String = self.input.iter().map(|line| format!("{line}\n")).collect();
+        // A program that refuses its arguments does not wait for its input.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if let Some(granted) = stdout.strip_prefix("lease ").filter(|text| text.contains(" granted")) {
+            *lease = granted.split(' ').next().unwrap().to_owned();
+        }
+        self.seen = Seen {
+            output: stdout.split_terminator('\n').map(|line| normal(line, endpoint)).collect(),
+            complaint: complaint(&stderr).map(|line| normal(line, endpoint)),
+            code: output.status.code().unwrap_or(-1),
+        };
+    }
+}
+
+/// The first line that is neither a log line nor part of a usage page.
+fn complaint(stderr: &str) -> Option<&str> {
+    let mut lines = stderr.lines().filter(|line| !line.starts_with('{'));
+    match lines.next() {
+        Some("Usage:") => lines.find(|line| line.starts_with("Error:")),
+        first => first,
+    }
+}
+
+/// Words between spaces; what stands between single quotes is one word.
+fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('\'').enumerate() {
+        match index % 2 {
+            0 => words.extend(part.split_whitespace().map(str::to_owned)),
+            _ => words.push(part.to_owned()),
+        }
+    }
+    words
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "$ {}", self.command)?;
+        self.input.iter().try_for_each(|line| writeln!(f, "< {line}"))?;
+        self.seen.output.iter().try_for_each(|line| writeln!(f, "| {line}"))?;
+        self.seen.complaint.iter().try_for_each(|line| writeln!(f, "! {line}"))?;
+        if self.seen.code != 0 {
+            writeln!(f, "= {}", self.seen.code)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| write!(f, "{}{step}", step.remarks))
+    }
+}
