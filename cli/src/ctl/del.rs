@@ -10,6 +10,7 @@ use super::get::{first_key, not_both, too_many_arguments};
 use super::output::Answer;
 use super::quote::quote;
 use super::session::{Call, failed};
+use super::tell;
 use super::tree::{Command, Group};
 use super::wire;
 
@@ -89,11 +90,11 @@ pub(super) async fn confirm_range(values: &Values, words: &[Word]) {
     if values.switch(&RANGE) {
         return;
     }
-    eprintln!(
+    tell(format_args!(
         "Warning: Keys between {} and {} will be deleted. Please interrupt the command within next 2 seconds to \
          cancel. You can provide `--range` flag to avoid the delay.",
         quote(start),
         quote(end)
-    );
+    ));
     tokio::time::sleep(SECOND_THOUGHTS).await;
 }

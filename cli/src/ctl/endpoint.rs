@@ -9,6 +9,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::flags::Flag;
 use super::output::{Answer, HashKv, Health, Status};
 use super::session::{Call, Session, describe};
+use super::tell;
 use super::tree::{Command, Group};
 use super::wire;
 
@@ -126,7 +127,7 @@ async fn status(call: Call) -> Outcome {
         match client.status().await {
             Ok(answer) => list.push(Status { endpoint, status: wire::status(&answer) }),
             Err(error) => {
-                eprintln!("Failed to get the status of endpoint {endpoint} ({})", describe(&error));
+                tell(format_args!("Failed to get the status of endpoint {endpoint} ({})", describe(&error)));
                 failed = true;
             }
         }
@@ -146,7 +147,7 @@ async fn hash_kv(call: Call) -> Outcome {
             Ok(answer) => list.push(HashKv { endpoint, hash: wire::hash_kv(&answer) }),
             Err(error) => {
                 let error = describe(&error);
-                eprintln!("Failed to get the hash of endpoint {endpoint} ({error})");
+                tell(format_args!("Failed to get the hash of endpoint {endpoint} ({error})"));
                 last_error = Some(error);
             }
         }

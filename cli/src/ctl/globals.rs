@@ -20,9 +20,9 @@ pub(super) const KEEPALIVE_TIME: Flag =
 pub(super) const KEEPALIVE_TIMEOUT: Flag =
     Flag::duration("keepalive-timeout", "time for a probed connection to answer").or("6s");
 pub(super) const MAX_REQUEST_BYTES: Flag =
-    Flag::int("max-request-bytes", "largest request to send; 0 is 2 MiB");
+    Flag::int("max-request-bytes", "taken for compatibility; the limit of the server decides");
 pub(super) const MAX_RECV_BYTES: Flag =
-    Flag::int("max-recv-bytes", "largest answer to accept; 0 is no limit");
+    Flag::int("max-recv-bytes", "taken for compatibility; answers of any size are accepted");
 pub(super) const INSECURE_TRANSPORT: Flag =
     Flag::switch("insecure-transport", "talk without TLS to endpoints that name no scheme").or("true");
 pub(super) const INSECURE_DISCOVERY: Flag =

@@ -16,6 +16,9 @@ use crate::platform;
 
 const TTL: Flag = Flag::int("ttl", "seconds after which the lock is free should this program die").or("10");
 
+/// Seconds a lock outlives its holder when `--ttl` names no time; what etcd's client gives a session.
+const TTL_OF_A_SESSION: i64 = 60;
+
 pub(super) const COMMAND: Command = Command {
     name: "lock",
     arguments: "<lockname> [command [argument...]]",
@@ -35,7 +38,7 @@ async fn run(call: Call) -> Outcome {
         return Err(Failure::bad_args("lock takes a lock name argument and an optional command to execute"));
     };
     let (name, command) = (name.clone(), command.to_vec());
-    let ttl = call.values.int(&TTL);
+    let ttl = Some(call.values.int(&TTL)).filter(|ttl| *ttl > 0).unwrap_or(TTL_OF_A_SESSION);
     let session = call.open()?;
     let client = session.client().await?;
     let lease = client.lease_grant(ttl, None).await.map_err(failed)?;

@@ -9,7 +9,7 @@ pub(super) fn line(level: &str, message: &str, details: &[(&str, &str)]) {
     for (name, value) in details {
         text.push_str(&format!(",{}:{}", json(name), json(value)));
     }
-    eprintln!("{text}}}");
+    super::tell(format_args!("{text}}}"));
 }
 
 fn json(text: &str) -> String {

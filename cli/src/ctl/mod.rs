@@ -99,8 +99,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message {
-                // Nobody reads a closed stderr.
-                let _ = writeln!(std::io::stderr(), "Error: {message}");
+                tell(format_args!("Error: {message}"));
             }
             ExitCode::from(failure.exit.code())
         }
@@ -135,7 +134,7 @@ fn note_unknown_subcommand(group: &'static Command, typed: &[u8]) {
     }
     let typed = String::from_utf8_lossy(typed);
     let nearest = tree::did_you_mean(&tree::nearest_commands(group, &typed));
-    eprintln!("unknown command {typed:?} for {:?}\n{nearest}", group.name);
+    tell(format_args!("unknown command {typed:?} for {:?}\n{nearest}", group.name));
 }
 
 async fn show_help(call: Call) -> Outcome {
@@ -145,7 +144,7 @@ async fn show_help(call: Call) -> Outcome {
     }
     let words: Vec<String> =
         call.words.iter().map(|word| format!("`{}`", String::from_utf8_lossy(word))).collect();
-    eprint!("Unknown help topic [{}]\n{}", words.join(" "), help::usage(&[&ROOT]));
+    tell(format_args!("Unknown help topic [{}]\n{}", words.join(" "), help::usage(&[&ROOT])));
     Ok(())
 }
 
@@ -155,6 +154,11 @@ fn print(text: &str) -> Outcome {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Prints a line to stderr. There is nobody to tell that it could not be written.
+fn tell(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

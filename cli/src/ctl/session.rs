@@ -55,6 +55,11 @@ fn refuse_unsupported(values: &Values) -> Outcome {
             _ => format!("--{} is not supported yet: this client speaks without TLS only", flag.name),
         }));
     }
+    if !values.switch(&globals::INSECURE_TRANSPORT) {
+        return Err(Failure::bad_args(
+            "--insecure-transport=false is not supported yet: this client speaks without TLS only",
+        ));
+    }
     for flag in [globals::DISCOVERY_SRV, globals::AUTH_JWT_TOKEN] {
         if !values.text(&flag).is_empty() {
             return Err(Failure::bad_args(format!("--{} is not supported yet", flag.name)));
@@ -81,7 +86,7 @@ fn login(values: &Values) -> Outcome<Option<(String, String)>> {
 
 fn print_settings(values: &Values) {
     for flag in globals::ALL {
-        eprintln!("{}={}", globals::variable(flag), values.shown(flag));
+        super::tell(format_args!("{}={}", globals::variable(flag), values.shown(flag)));
     }
 }
 

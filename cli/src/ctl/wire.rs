@@ -131,7 +131,7 @@ pub(super) fn status(answer: &etcdkit::StatusResponse) -> pb::StatusResponse {
 
 /// The answer to `endpoint hashkv`.
 pub(super) fn hash_kv(answer: &etcdkit::HashKvResponse) -> pb::HashKvResponse {
-    pb::HashKvResponse { header: answer.header().map(header), ..answer.wire().clone() }
+    pb::HashKvResponse { header: answer.header().map(header), ..*answer.wire() }
 }
 
 /// One message of a watch.

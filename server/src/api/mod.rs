@@ -97,6 +97,9 @@ impl Api {
             "/etcdserverpb.Cluster/MemberList" => {
                 unary(request, max, |message| api.cluster.member_list(message)).await
             }
+            "/etcdserverpb.Maintenance/Alarm" => {
+                unary(request, max, |message| api.maintenance.alarm(message)).await
+            }
             "/etcdserverpb.Maintenance/Status" => {
                 unary(request, max, |message| api.maintenance.status(message)).await
             }

@@ -100,7 +100,9 @@ impl Printer {
         let text = self.render(answer)?;
         let mut stdout = io::stdout().lock();
         if let (Format::Simple, Answer::Health(list)) = (self.format, answer) {
-            eprint!("{}", simple::unhealthy(list));
+            for line in simple::unhealthy(list).lines() {
+                crate::ctl::tell(line);
+            }
         }
         stdout.write_all(&text)?;
         stdout.flush()?;

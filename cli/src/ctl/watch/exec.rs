@@ -7,6 +7,7 @@ use etcdkit_proto::etcdserverpb::WatchResponse;
 use crate::ctl::failure::{Exit, Failure, Outcome};
 use crate::ctl::flags::Word;
 use crate::ctl::quote::quote;
+use crate::ctl::tell;
 use crate::platform;
 
 /// Runs the command once for each event, one after the other. The first one that fails ends the watch.
@@ -31,7 +32,7 @@ pub(super) async fn run_for_each(command: &[Word], answer: &WatchResponse) -> Ou
             Err(error) => error.to_string(),
         };
         let shown: Vec<String> = command.iter().map(|word| quote(word)).collect();
-        eprintln!("command [{}] error ({how})", shown.join(" "));
+        tell(format_args!("command [{}] error ({how})", shown.join(" ")));
         return Err(Failure::silent(Exit::Error));
     }
     Ok(())

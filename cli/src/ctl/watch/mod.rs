@@ -14,6 +14,7 @@ use super::failure::{Exit, Failure, Outcome};
 use super::flags::{self, Flag, FlagError, Values, Word};
 use super::output::{Answer, Printer};
 use super::session::{Call, Session, describe, failed};
+use super::tell;
 use super::tree::{Command, Group};
 use super::wire;
 use super::words;
@@ -125,7 +126,7 @@ async fn interactive(session: Session, environment: &Environment) -> Outcome {
                     Ok(Some(answer)) => follower.show(&answer).await?,
                     Ok(None) => stream = None,
                     Err(error) => {
-                        eprintln!("watch was canceled ({})", describe(&error));
+                        tell(format_args!("watch was canceled ({})", describe(&error)));
                         stream = None;
                     }
                 }
@@ -136,7 +137,9 @@ async fn interactive(session: Session, environment: &Environment) -> Outcome {
             return Err(Failure::new(Exit::InvalidInput, "error reading watch request line: EOF"));
         };
         match understand(&line, environment)? {
-            Line::Invalid(why) => eprintln!("Invalid command {} ({why})", String::from_utf8_lossy(&line)),
+            Line::Invalid(why) => {
+                tell(format_args!("Invalid command {} ({why})", String::from_utf8_lossy(&line)))
+            }
             Line::Progress => {
                 if let Some(stream) = &mut stream {
                     stream.request_progress().await.map_err(failed)?;
@@ -181,7 +184,7 @@ impl Follower {
             self.commands.insert(answer.watch_id(), command);
         }
         if answer.canceled() {
-            eprintln!("watch was canceled ({})", reason(answer));
+            tell(format_args!("watch was canceled ({})", reason(answer)));
         } else if answer.created() {
             return Ok(());
         } else if answer.is_progress_notify() {
