@@ -109,10 +109,7 @@ impl Recovered {
 
         let mut offset = 0;
         let mut batch: Vec<Held> = Vec::new();
-        loop {
-            let Some((header, record)) = scanner.record(offset)? else {
-                break;
-            };
+        while let Some((header, record)) = scanner.record(offset)? {
             let first_ever = is_first && offset == 0 && batch.is_empty();
             let expected = if first_ever { header.batch } else { self.batch + 1 };
             if header.batch != expected || (offset == 0) != (header.kind == Kind::State) {

@@ -22,7 +22,7 @@ fn entries_are_readable_before_the_sync_and_after_a_restart() {
     let lines: Vec<Line> = (0..50).map(|index| line(1, index, 300)).collect();
     for line in &lines {
         wal.append([line.clone()], Box::new(|_| ())).unwrap();
-        assert_eq!(wal.read(line.position.index..u64::MAX).unwrap(), [line.clone()]);
+        assert_eq!(wal.read(line.position.index..u64::MAX).unwrap(), std::slice::from_ref(line));
     }
     assert_eq!(everything(&wal), lines);
     drop(wal);
