@@ -20,6 +20,7 @@ mod lease;
 mod lock;
 mod maintenance;
 mod method;
+pub mod naming;
 mod options;
 mod range;
 mod response;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcdkit_proto::etcdserverpb as pb;
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -12,6 +13,7 @@ use super::session::Session;
 use crate::error::{Error, Result};
 use crate::kv::{GetOptions, PutOptions};
 use crate::lease::LeaseLost;
+use crate::method::{self, Method};
 use crate::txn::{Compare, CompareOp, Txn, TxnOp, TxnOpResponse, TxnResponse};
 
 /// Which keys make the lock.
@@ -400,7 +402,15 @@ impl LockGuard {
 
     /// Releases the lock, and tells whether it was still held. Asking again is harmless.
     pub async fn release(&self) -> Result<bool> {
-        release(&self.mutex, self.keys().collect()).await
+        let keys: Vec<_> = self.keys().collect();
+        match release(&self.mutex, &keys, &method::TXN).await {
+            // The attempt whose answer was lost may have released it, so a missing key proves nothing now.
+            Err(error) if error.is_passing() => {
+                release(&self.mutex, &keys, &method::TXN_READ).await?;
+                Ok(true)
+            }
+            outcome => outcome,
+        }
     }
 
     fn keys(&self) -> impl Iterator<Item = (Vec<u8>, i64)> {
@@ -413,13 +423,17 @@ impl LockGuard {
 }
 
 /// Deletes each key that is still the one we made. `true` when the first one was.
-async fn release(mutex: &Mutex, keys: Vec<(Vec<u8>, i64)>) -> Result<bool> {
+async fn release(
+    mutex: &Mutex,
+    keys: &[(Vec<u8>, i64)],
+    method: &Method<pb::TxnRequest, pb::TxnResponse>,
+) -> Result<bool> {
     let guarded = |(key, rank): &(Vec<u8>, i64)| {
         let delete = Txn::new().when([still(key, *rank)]).and_then([TxnOp::delete(key.clone(), None)]);
         TxnOp::txn(delete)
     };
     let txn = Txn::new().and_then(keys.iter().map(guarded).collect::<Vec<_>>());
-    let response = repeatable(mutex.session.core(), txn).await?;
+    let response = TxnResponse::from(mutex.session.core().unary(method, txn.into_request()).await?);
     match response.op_responses().first() {
         Some(TxnOpResponse::Txn(first)) => Ok(first.succeeded()),
         _ => Err(Error::Internal("a transaction was answered without its inner answer".to_owned())),
@@ -433,7 +447,7 @@ impl Drop for LockGuard {
         }
         let (mutex, keys, inside) = (self.mutex.clone(), self.keys().collect::<Vec<_>>(), self.inside.take());
         self.mutex.session.runtime().spawn(async move {
-            let releasing = line::patiently(|| release(&mutex, keys.clone()));
+            let releasing = line::patiently(|| release(&mutex, &keys, &method::TXN_READ));
             if let Err(error) = mutex.session.while_alive(releasing).await {
                 tracing::debug!(%error, "a lock could not be released; it ends with its lease");
             }

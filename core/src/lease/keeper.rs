@@ -153,7 +153,7 @@ impl Waiting {
         let Some(queue) = self.by_lease.get_mut(&response.id) else { return };
         if let Some((_, answer)) = queue.pop_front() {
             // Nobody may be reading any more, or too slowly: the answer says nothing the next one does not.
-            let _ = answer.try_send(Ok(response.clone().into()));
+            let _ = answer.try_send(Ok(response.into()));
         }
         if queue.is_empty() {
             self.by_lease.remove(&response.id);
