@@ -1,0 +1,74 @@
+use bytes::Bytes;
+use etcdkit_proto::etcdserverpb::{LeaseKeepAliveRequest, PutRequest, RangeRequest};
+use etcdkit_server::Server;
+use etcdkit_server::config::{Config, Storage};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Code, Request};
+
+use crate::fixture::{Fixture, assert_status, put, text};
+
+fn sized(bytes: usize) -> PutRequest {
+    PutRequest { key: text("k"), value: Bytes::from(vec![b'x'; bytes]), ..Default::default() }
+}
+
+#[tokio::test]
+async fn large_requests_are_refused_in_two_ways() {
+    let server = Fixture::memory().await;
+    assert!(server.kv().put(sized(1_572_864 - 100)).await.is_ok());
+    let large = server.kv().put(sized(1_572_864)).await;
+    assert_status(large, Code::InvalidArgument, "etcdserver: request is too large");
+    // 7 bytes: the key, its tag and length; the tag and the length of the value.
+    let huge = server.kv().put(sized(2_097_152)).await;
+    assert_status(huge, Code::ResourceExhausted, "grpc: received message larger than max (2097160 vs. 2097152)");
+}
+
+#[tokio::test]
+async fn metadata_is_checked() {
+    let server = Fixture::memory().await;
+    let mut request = Request::new(RangeRequest { key: text("a"), ..Default::default() });
+    request.metadata_mut().insert("hasleader", "true".parse().unwrap());
+    assert!(server.kv().range(request).await.is_ok());
+    let mut request = Request::new(RangeRequest { key: text("a"), ..Default::default() });
+    let version = MetadataValue::<Ascii>::try_from(&b"\xff"[..]).unwrap();
+    request.metadata_mut().insert("client-api-version", version);
+    let refused = server.kv().range(request).await;
+    assert_status(refused, Code::InvalidArgument, "etcdserver: invalid client api version");
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_what_would_grow_it() {
+    let config = Config { storage: Some(Storage::Memory), quota_backend_bytes: 1000, ..Config::default() };
+    let server = Fixture::start(Server::builder().config(config)).await;
+    let refused = server.kv().put(sized(2000)).await;
+    assert_status(refused, Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");
+    assert_eq!(server.get("k").await.count, 0);
+    assert!(server.kv().put(put("a", "1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_a_stream_with_the_same_words() {
+    let server = Fixture::memory().await;
+    // The id alone cannot be large, so a watch is what can be too long.
+    let requests = tokio_stream::iter([LeaseKeepAliveRequest { id: 1 }]);
+    assert!(server.lease().lease_keep_alive(requests).await.is_ok());
+    let create = etcdkit_proto::etcdserverpb::WatchCreateRequest {
+        key: Bytes::from(vec![b'x'; 2_200_000]),
+        ..Default::default()
+    };
+    let union = etcdkit_proto::etcdserverpb::watch_request::RequestUnion::CreateRequest(create);
+    let request = etcdkit_proto::etcdserverpb::WatchRequest { request_union: Some(union) };
+    let stream = futures::stream::iter([request]);
+    let mut responses = server.watch().watch(stream).await.unwrap().into_inner();
+    let status = crate::fixture::soon(responses.message()).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().starts_with("grpc: received message larger than max ("), "{}", status.message());
+}
+
+#[tokio::test]
+async fn a_stopped_server_is_gone() {
+    let server = Fixture::memory().await;
+    let mut kv = server.kv();
+    kv.put(put("a", "1")).await.unwrap();
+    server.server.shutdown().await;
+    assert_eq!(kv.put(put("a", "2")).await.unwrap_err().code(), Code::Unavailable);
+}
