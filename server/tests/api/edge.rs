@@ -17,9 +17,13 @@ async fn large_requests_are_refused_in_two_ways() {
     assert!(server.kv().put(sized(1_572_864 - 100)).await.is_ok());
     let large = server.kv().put(sized(1_572_864)).await;
     assert_status(large, Code::InvalidArgument, "etcdserver: request is too large");
-    // 7 bytes: the key, its tag and length; the tag and the length of the value.
+    // Eight bytes: tag, length and byte of the key; tag and length of the value.
     let huge = server.kv().put(sized(2_097_152)).await;
-    assert_status(huge, Code::ResourceExhausted, "grpc: received message larger than max (2097160 vs. 2097152)");
+    assert_status(
+        huge,
+        Code::ResourceExhausted,
+        "grpc: received message larger than max (2097160 vs. 2097152)",
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 use etcdkit_proto::etcdserverpb::LeaseGrantRequest;
-use etcdkit_proto::v3electionpb::{CampaignRequest, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest};
+use etcdkit_proto::v3electionpb::{
+    CampaignRequest, LeaderKey, LeaderRequest, ProclaimRequest, ResignRequest,
+};
 use tonic::Code;
 
 use crate::fixture::{Fixture, assert_status, soon, text};

@@ -1,5 +1,7 @@
 use etcdkit_proto::etcdserverpb::range_request::{SortOrder, SortTarget};
-use etcdkit_proto::etcdserverpb::{CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse};
+use etcdkit_proto::etcdserverpb::{
+    CompactionRequest, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse,
+};
 use tonic::Code;
 
 use crate::fixture::{Fixture, assert_status, put, soon, text};
@@ -10,7 +12,10 @@ async fn revisions_begin_at_one_and_count_writes() {
     let empty = server.get("a").await;
     let header = empty.header.unwrap();
     assert_eq!((header.revision, empty.count, empty.more), (1, 0, false));
-    assert_eq!(format!("{:x} {:x}", header.cluster_id, header.member_id), "cdf818194e3a8c32 8e9e05c52164694d");
+    assert_eq!(
+        format!("{:x} {:x}", header.cluster_id, header.member_id),
+        "cdf818194e3a8c32 8e9e05c52164694d"
+    );
     assert!(header.raft_term > 0);
 
     assert_eq!(server.put("a", "1").await.header.unwrap().revision, 2);
@@ -38,7 +43,8 @@ async fn a_range_counts_all_and_gives_what_is_asked() {
         keys_only: true,
         ..all.clone()
     };
-    let keys: Vec<_> = server.range(newest_first).await.kvs.into_iter().map(|kv| (kv.key, kv.value)).collect();
+    let keys: Vec<_> =
+        server.range(newest_first).await.kvs.into_iter().map(|kv| (kv.key, kv.value)).collect();
     assert_eq!(keys, [(text("k3"), text("")), (text("k2"), text("")), (text("k1"), text(""))]);
     let past = server.range(RangeRequest { revision: 2, serializable: true, ..all }).await;
     assert_eq!((past.kvs.len(), past.header.unwrap().revision), (1, 4));

@@ -45,7 +45,8 @@ async fn a_lease_is_granted_listed_and_revoked_with_its_keys() {
     assert_eq!(revoked.header.unwrap().revision, 4, "both keys go in one revision");
     let unknown = lease.lease_revoke(LeaseRevokeRequest { id: 42 }).await;
     assert_status(unknown, Code::NotFound, "etcdserver: requested lease not found");
-    let unknown = lease.lease_time_to_live(LeaseTimeToLiveRequest { id: 42, keys: false }).await.unwrap().into_inner();
+    let unknown =
+        lease.lease_time_to_live(LeaseTimeToLiveRequest { id: 42, keys: false }).await.unwrap().into_inner();
     assert_eq!((unknown.ttl, unknown.granted_ttl), (-1, 0));
 }
 

@@ -9,7 +9,8 @@ async fn lease(server: &Fixture, id: i64) -> i64 {
 }
 
 async fn waiters(server: &Fixture) -> i64 {
-    let line = RangeRequest { key: text("l/"), range_end: text("l0"), count_only: true, ..Default::default() };
+    let line =
+        RangeRequest { key: text("l/"), range_end: text("l0"), count_only: true, ..Default::default() };
     server.range(line).await.count
 }
 
@@ -30,7 +31,8 @@ async fn the_second_gets_the_lock_when_the_first_lets_go() {
     let held = soon(lock.lock(LockRequest { name: text("l"), lease: first })).await.unwrap().into_inner();
     assert_eq!(held.key, text("l/ab"));
     let mut other = server.lock();
-    let waiting = tokio::spawn(async move { other.lock(LockRequest { name: text("l"), lease: second }).await });
+    let waiting =
+        tokio::spawn(async move { other.lock(LockRequest { name: text("l"), lease: second }).await });
     until_waiters(&server, 2).await;
     assert!(!waiting.is_finished());
     lock.unlock(UnlockRequest { key: held.key }).await.unwrap();
@@ -43,7 +45,8 @@ async fn a_waiter_that_goes_away_leaves_the_line() {
     let (first, second) = (lease(&server, 1).await, lease(&server, 2).await);
     server.lock().lock(LockRequest { name: text("l"), lease: first }).await.unwrap();
     let mut other = server.lock();
-    let waiting = tokio::spawn(async move { other.lock(LockRequest { name: text("l"), lease: second }).await });
+    let waiting =
+        tokio::spawn(async move { other.lock(LockRequest { name: text("l"), lease: second }).await });
     until_waiters(&server, 2).await;
     waiting.abort();
     until_waiters(&server, 1).await;

@@ -34,10 +34,14 @@ async fn hashes_tell_the_revisions_they_cover() {
 #[tokio::test]
 async fn the_only_member_is_listed_without_a_revision() {
     let server = Fixture::memory().await;
-    let list = server.cluster().member_list(MemberListRequest { linearizable: true }).await.unwrap().into_inner();
+    let list =
+        server.cluster().member_list(MemberListRequest { linearizable: true }).await.unwrap().into_inner();
     assert_eq!(list.header.unwrap().revision, 0);
     let member = &list.members[0];
-    assert_eq!((member.name.as_str(), member.peer_ur_ls.clone()), ("default", vec!["http://localhost:2380".into()]));
+    assert_eq!(
+        (member.name.as_str(), member.peer_ur_ls.clone()),
+        ("default", vec!["http://localhost:2380".into()])
+    );
     assert_eq!(member.client_ur_ls, [server.server.endpoint()]);
 }
 

@@ -50,7 +50,10 @@ async fn malformed_transactions_change_nothing() {
     let server = Fixture::memory().await;
     let txn = |success, failure| TxnRequest { compare: vec![], success, failure };
     let table = [
-        (txn(vec![put_op("a", "1"), put_op("a", "2")], vec![]), "etcdserver: duplicate key given in txn request"),
+        (
+            txn(vec![put_op("a", "1"), put_op("a", "2")], vec![]),
+            "etcdserver: duplicate key given in txn request",
+        ),
         (txn(vec![put_op("a", "1")], vec![put_op("", "")]), "etcdserver: key is not provided"),
         (txn(vec![put_op("a", "1"), RequestOp::default()], vec![]), "etcdserver: key not found"),
         (txn(vec![get_op("a"); 129], vec![]), "etcdserver: too many operations in txn request"),

@@ -1,7 +1,7 @@
 use etcdkit_proto::etcdserverpb::watch_request::RequestUnion;
 use etcdkit_proto::etcdserverpb::{
-    CompactionRequest, DeleteRangeRequest, WatchCancelRequest, WatchCreateRequest, WatchProgressRequest, WatchRequest,
-    WatchResponse,
+    CompactionRequest, DeleteRangeRequest, WatchCancelRequest, WatchCreateRequest, WatchProgressRequest,
+    WatchRequest, WatchResponse,
 };
 use etcdkit_proto::mvccpb::event::EventType;
 use tokio::sync::mpsc;
