@@ -1,5 +1,7 @@
 //! What differs between operating systems, so that nothing else in this crate has to ask.
 
+pub(crate) mod signals;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitStatus;

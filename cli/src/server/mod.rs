@@ -4,7 +4,6 @@ mod flags;
 mod log;
 mod parse;
 mod settings;
-mod signals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -16,9 +15,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::platform::signals::{self, Signal, Signals};
 use flags::Support;
 use parse::{CommandLine, Given, ParseError};
-use signals::{Signal, Signals};
 
 /// Exit code of a command line that cannot be understood, as Go's flag package has it.
 const EXIT_USAGE: u8 = 2;

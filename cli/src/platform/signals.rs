@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-pub(super) use system::{Signals, end_by};
+pub(crate) use system::{Signals, end_by};
 
 /// Why the server is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) enum Signal {
+pub(crate) enum Signal {
     /// Ctrl-C.
     Interrupt,
     /// A polite kill.
@@ -23,7 +23,7 @@ impl fmt::Display for Signal {
 }
 
 /// The processor by the name Go has for it.
-pub(in crate::server) fn go_arch() -> &'static str {
+pub(crate) fn go_arch() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -44,20 +44,20 @@ mod system {
     use super::Signal;
 
     /// The signals that stop the server.
-    pub(in crate::server) struct Signals {
+    pub(crate) struct Signals {
         interrupt: tokio::signal::unix::Signal,
         terminate: tokio::signal::unix::Signal,
     }
 
     impl Signals {
-        pub(in crate::server) fn listen() -> io::Result<Self> {
+        pub(crate) fn listen() -> io::Result<Self> {
             Ok(Signals {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
             })
         }
 
-        pub(in crate::server) async fn next(mut self) -> Signal {
+        pub(crate) async fn next(mut self) -> Signal {
             tokio::select! {
                 _ = self.interrupt.recv() => Signal::Interrupt,
                 _ = self.terminate.recv() => Signal::Terminate,
@@ -67,7 +67,7 @@ mod system {
 
     /// Ends as the signal would have ended the process, so that whoever waits for it sees why. The first
     /// process of a container cannot be ended that way.
-    pub(in crate::server) fn end_by(signal: Signal) -> ExitCode {
+    pub(crate) fn end_by(signal: Signal) -> ExitCode {
         const INIT: u32 = 1;
         if std::process::id() != INIT {
             let number = match signal {
@@ -90,14 +90,14 @@ mod system {
     use super::Signal;
 
     /// The events that stop the server.
-    pub(in crate::server) struct Signals;
+    pub(crate) struct Signals;
 
     impl Signals {
-        pub(in crate::server) fn listen() -> io::Result<Self> {
+        pub(crate) fn listen() -> io::Result<Self> {
             Ok(Signals)
         }
 
-        pub(in crate::server) async fn next(self) -> Signal {
+        pub(crate) async fn next(self) -> Signal {
             match tokio::signal::ctrl_c().await {
                 Ok(()) => Signal::Interrupt,
                 // Without the event there is nothing to wait for but the end of the process.
@@ -106,7 +106,7 @@ mod system {
         }
     }
 
-    pub(in crate::server) fn end_by(_signal: Signal) -> ExitCode {
+    pub(crate) fn end_by(_signal: Signal) -> ExitCode {
         ExitCode::SUCCESS
     }
 }
