@@ -58,6 +58,13 @@ impl Endpoint {
         self.metadata = metadata.into();
         self
     }
+
+    /// Adds metadata from JSON text. Fails when it is not JSON.
+    pub fn with_metadata_json(self, text: &str) -> Result<Self> {
+        let metadata: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| Error::InvalidArgs(format!("not JSON: {error}")))?;
+        Ok(self.with_metadata(metadata))
+    }
 }
 
 /// The instances of one service.

@@ -15,9 +15,11 @@ use tokio::sync::OnceCell;
 
 use crate::call::{Call, Finish, Outcome};
 use crate::codec::Codec;
+use crate::election::NativeElection;
 use crate::failure::Failure;
 use crate::keep_alive::NativeKeepAlive;
 use crate::lock::{NativeLock, Settings};
+use crate::naming::{self, NativeRegistration};
 use crate::snapshot::NativeSnapshot;
 use crate::watch::NativeWatch;
 
@@ -146,6 +148,27 @@ impl NativeClient {
     fn lock(&self, name: &[u8], owner: &[u8], ttl: i64, keep_alive: bool) -> PyResult<NativeLock> {
         let settings = Settings { name: name.to_vec(), owner: owner.to_vec(), ttl, keep_alive };
         Ok(NativeLock::new(self.lazy()?, settings, &self.scope))
+    }
+
+    /// An election with this name, in which candidates live for `ttl` seconds.
+    fn election(&self, name: &[u8], ttl: i64) -> PyResult<NativeElection> {
+        Ok(NativeElection::new(self.lazy()?, name.to_vec(), ttl, &self.scope))
+    }
+
+    /// Registers an instance of a service; the result is a NativeRegistration. `metadata` is JSON.
+    fn register(&self, service: String, address: String, metadata: String, ttl: i64) -> PyResult<Call> {
+        let (lazy, scope) = (self.lazy()?, self.scope.clone());
+        self.start(async move {
+            let client = lazy.client().await?;
+            let made = NativeRegistration::start(client, &service, address, &metadata, ttl, &scope).await?;
+            Ok(Box::new(move |py: Python<'_>| Ok(Py::new(py, made)?.into_any())) as Finish)
+        })
+    }
+
+    /// The instances of a service: a list of (key, address, metadata as JSON).
+    fn instances(&self, service: String) -> PyResult<Call> {
+        let lazy = self.lazy()?;
+        self.start(async move { naming::list(lazy.client().await?, &service).await })
     }
 
     /// Opens a copy of the storage; the result is a NativeSnapshot.

@@ -124,7 +124,7 @@ fn wire_event(event: &Event) -> mvccpb::Event {
     }
 }
 
-fn wire_pair(kv: &KeyValue) -> mvccpb::KeyValue {
+pub(crate) fn wire_pair(kv: &KeyValue) -> mvccpb::KeyValue {
     mvccpb::KeyValue {
         key: kv.key_bytes(),
         create_revision: kv.create_revision(),

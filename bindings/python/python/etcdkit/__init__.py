@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from etcdkit import aio, etcdrpc
+from etcdkit import aio, etcdrpc, naming
 from etcdkit._etcdkit import __version__
 from etcdkit.client import (
     Endpoint,
@@ -15,6 +15,7 @@ from etcdkit.client import (
     Transactions,
     client,
 )
+from etcdkit.elections import Election
 from etcdkit.exceptions import Etcd3Exception
 from etcdkit.leases import Lease
 from etcdkit.locks import Lock
@@ -22,6 +23,7 @@ from etcdkit.members import Member
 from etcdkit.server import Server
 
 __all__ = [
+    "Election",
     "Endpoint",
     "Etcd3Client",
     "Etcd3Exception",
@@ -35,4 +37,5 @@ __all__ = [
     "aio",
     "client",
     "etcdrpc",
+    "naming",
 ]

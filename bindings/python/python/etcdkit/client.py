@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, TypeVar
 
 from etcdkit import _operations as ops
-from etcdkit import etcdrpc, leases, locks, members, transactions, utils
+from etcdkit import elections, etcdrpc, leases, locks, members, transactions, utils
 from etcdkit._connection import (
     ChannelCredentials,
     Connection,
@@ -479,6 +479,15 @@ class MultiEndpointEtcd3Client:
             keepalive: Whether to renew it in the background while it is held.
         """
         return locks.Lock(name, ttl=ttl, etcd_client=self, keepalive=keepalive)
+
+    def election(self, name: str, ttl: int = 60) -> elections.Election:
+        """An election among all processes that use the same name.
+
+        Args:
+            name: The election; in etcd the keys ``NAME/...``, as ``etcdctl elect NAME`` has them.
+            ttl: Seconds until the others notice that a leader's process is gone.
+        """
+        return elections.Election(name, ttl=ttl, etcd_client=self)
 
     # ---- Cluster and maintenance -------------------------------------------------------------
 

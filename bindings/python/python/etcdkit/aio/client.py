@@ -23,7 +23,7 @@ from etcdkit._connection import (
     secure_credentials,
 )
 from etcdkit._operations import KVMetadata
-from etcdkit.aio import leases, locks
+from etcdkit.aio import elections, leases, locks
 from etcdkit.aio._loop import wait
 from etcdkit.aio.watch import EventWatch, ResponseWatch
 from etcdkit.client import Alarm, Status, Transactions
@@ -282,6 +282,10 @@ class MultiEndpointEtcd3Client:
         Arguments as for the sync client.
         """
         return locks.Lock(name, ttl=ttl, etcd_client=self, keepalive=keepalive)
+
+    def election(self, name: str, ttl: int = 60) -> elections.Election:
+        """An election among all processes that use the same name. As for the sync client."""
+        return elections.Election(name, ttl, self)
 
     # ---- Cluster and maintenance -------------------------------------------------------------
 
