@@ -165,7 +165,8 @@ fn check_client_version(headers: &HeaderMap) -> Result<(), EtcdError> {
 
 /// Tells calls of the contract that are still to be built from calls that nobody has.
 fn unimplemented(path: &str) -> Status {
-    let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or((path, ""));
+    let path = path.trim_start_matches('/');
+    let (service, method) = path.rsplit_once('/').unwrap_or((path, ""));
     let Ok(contract) = prost_types::FileDescriptorSet::decode(DESCRIPTORS) else {
         return Status::unimplemented(format!("unknown service {service}"));
     };
