@@ -311,7 +311,7 @@ def queue_length(client: Etcd3Client) -> int:
 
 
 def endpoint_of(client: Etcd3Client) -> str:
-    return str(client.endpoint_in_use)
+    return next(iter(client.endpoints.values())).url
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
