@@ -3,6 +3,7 @@
 
 mod differential;
 mod driver;
+mod kill;
 mod line;
 mod matrix;
 mod play;
@@ -33,6 +34,8 @@ enum Command {
     Run(matrix::Options),
     /// Send the same random requests to two servers and compare every answer.
     Differential(differential::Options),
+    /// Kill a server at random moments under writers, and check what it kept.
+    Kill(kill::Options),
 }
 
 #[tokio::main]
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
         Command::Run(options) => matrix::run(options, arguments.programs).await,
+        Command::Kill(options) => kill::run(options, arguments.programs).await,
         Command::Differential(options) => differential::run(options, arguments.programs).await,
     }
 }
