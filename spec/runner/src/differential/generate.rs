@@ -233,10 +233,10 @@ impl Generator {
         Request::Compact(CompactionRequest { revision, physical: self.chance(2) })
     }
 
-    /// Not at the compacted revision: real etcd then repeats what it told the compaction, once that is done, and
-    /// names the compaction before it.
+    /// Above the compaction only: at the revision of any earlier compaction real etcd repeats what it told that
+    /// one, once that is done, and names the compaction before it.
     fn hash_kv(&mut self) -> Request {
-        let revision = Some(self.some_revision()).filter(|revision| *revision != self.compacted);
+        let revision = Some(self.some_revision()).filter(|revision| *revision > self.compacted);
         Request::HashKv(HashKvRequest { revision: revision.unwrap_or_default() })
     }
 
