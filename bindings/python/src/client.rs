@@ -211,7 +211,7 @@ const SECONDS_MAX: f64 = 365.0 * 24.0 * 3600.0;
 
 /// A duration from seconds; ValueError for what is not one.
 pub(crate) fn seconds(value: f64) -> PyResult<Duration> {
-    if !(value >= 0.0) {
+    if value.is_nan() || value < 0.0 {
         return Err(PyValueError::new_err(format!("a time limit is a number of seconds, not {value}")));
     }
     Ok(Duration::from_secs_f64(value.min(SECONDS_MAX)))
