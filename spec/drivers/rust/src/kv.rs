@@ -60,12 +60,15 @@ fn put_options(line: &Line) -> Result<PutOptions> {
     Ok(options)
 }
 
+type SetNumber = fn(GetOptions, i64) -> GetOptions;
+type SetFlag = fn(GetOptions) -> GetOptions;
+
 fn get_options(line: &Line) -> Result<GetOptions> {
     let mut options = GetOptions::new();
     if line.has("end") {
         options = options.with_range(line.bytes("end")?);
     }
-    let numbers: [(&str, fn(GetOptions, i64) -> GetOptions); 6] = [
+    let numbers: [(&str, SetNumber); 6] = [
         ("limit", GetOptions::with_limit),
         ("rev", GetOptions::with_revision),
         ("min_mod", GetOptions::with_min_mod_revision),
@@ -78,7 +81,7 @@ fn get_options(line: &Line) -> Result<GetOptions> {
             options = set(options, number);
         }
     }
-    let flags: [(&str, fn(GetOptions) -> GetOptions); 3] = [
+    let flags: [(&str, SetFlag); 3] = [
         ("serializable", GetOptions::with_serializable),
         ("keys_only", GetOptions::with_keys_only),
         ("count_only", GetOptions::with_count_only),
