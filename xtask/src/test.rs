@@ -62,7 +62,7 @@ fn oracle(steps: &mut Steps) {
         steps.skip("oracle: build the real etcd", "go is not installed");
         return;
     }
-    for program in ["etcd", "etcdctl", "etcdutl"] {
+    for program in ["etcd", "etcdctl", "etcdutl", "gocompat"] {
         steps.run(
             &format!("oracle: build the real {program}"),
             &format!("go build -C spec/oracle -o ../../target/oracle/{program} ./{program}"),
@@ -82,7 +82,8 @@ fn python_steps(steps: &mut Steps) {
 }
 
 fn spec(steps: &mut Steps) {
-    steps.run("spec: every scenario, server and driver", &format!("{SPEC} scenarios"));
+    steps.run("spec: every scenario, server and driver", &format!("{SPEC} scenarios --compat COMPAT.md"));
+    steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
     steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000"));
     steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));
     steps.run("spec: kill -9, sled", &format!("{SPEC} kill --engine sled --cycles 30"));

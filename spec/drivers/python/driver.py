@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable
+from typing import Any
 
 import etcdkit
+import protocol
 from etcdkit import etcdrpc
 from etcdkit.exceptions import RevisionCompactedError
-
-import protocol
 from protocol import Line, Unsupported, ok
 
 #: Calls at a time; a waiting lock occupies one of them.
@@ -49,7 +49,7 @@ class Driver:
             self.tell(ok(line, *self._perform(line)))
         except _Answered:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure is an answer
             self.tell(protocol.failure(line, error))
 
     def _perform(self, line: Line) -> list[str]:
@@ -148,7 +148,7 @@ class Driver:
             self.tell(f"{call} end")
         except RevisionCompactedError as error:
             self.tell(f"{call} canceled compact={error.compacted_revision}")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure is an answer
             self.tell(f"{call} end reason={str(error).encode().hex()}")
 
     def _unwatch(self, line: Line, client: Any) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any, Awaitable, Callable
-
-from etcdkit import aio, etcdrpc
-from etcdkit.exceptions import RevisionCompactedError
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import protocol
+from etcdkit import aio, etcdrpc
+from etcdkit.exceptions import RevisionCompactedError
 from protocol import Line, Unsupported, ok
 
 #: Longest line from the runner: a value of two megabytes as hex.
@@ -47,7 +47,7 @@ class Driver:
     async def _serve(self, line: Line) -> None:
         try:
             parts = await self._perform(line)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure is an answer
             self.tell(protocol.failure(line, error))
         else:
             if parts is not None:

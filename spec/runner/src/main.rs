@@ -3,6 +3,7 @@
 
 mod differential;
 mod driver;
+mod gocompat;
 mod kill;
 mod line;
 mod matrix;
@@ -31,11 +32,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play scenarios in every language on every server.
-    Run(matrix::Options),
+    Scenarios(matrix::Options),
     /// Send the same random requests to two servers and compare every answer.
     Differential(differential::Options),
     /// Kill a server at random moments under writers, and check what it kept.
     Kill(kill::Options),
+    /// Run a program with Go's clientv3 against the servers.
+    Gocompat(gocompat::Options),
 }
 
 #[tokio::main]
@@ -53,7 +56,8 @@ async fn main() -> ExitCode {
 /// Whether everything passed.
 async fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
-        Command::Run(options) => matrix::run(options, arguments.programs).await,
+        Command::Scenarios(options) => matrix::run(options, arguments.programs).await,
+        Command::Gocompat(options) => gocompat::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,
         Command::Differential(options) => differential::run(options, arguments.programs).await,
     }
