@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use etcdkit::concurrency::{Election, Mutex, Session};
-use etcdkit::naming::{self, Endpoint};
+use etcdkit::naming::{Endpoint, Naming};
 use etcdkit::{Client, Compare, CompareOp, GetOptions, PutOptions, Txn, TxnOp};
 
 use crate::yes;
@@ -87,6 +87,22 @@ pub(crate) async fn leader_by_election(client: &Client, other: &Client) -> Resul
     a.close().await?;
     b.close().await?;
     Ok(format!("{first} leads, then {second}"))
+}
+
+pub(crate) async fn service_discovery(client: &Client) -> Result<String> {
+    let naming = Naming::new(client, "/service/web");
+    let found = async || {
+        let endpoints = naming.list().await?;
+        let addresses: Vec<_> = endpoints.values().map(|endpoint| endpoint.addr.as_str()).collect();
+        anyhow::Ok(addresses.join(" "))
+    };
+    let first = naming.register(Endpoint::new("10.0.0.1:80"), 60).await?;
+    let second = naming.register(Endpoint::new("10.0.0.2:80"), 60).await?;
+    let both = found().await?;
+    first.close().await?;
+    let one = found().await?;
+    second.close().await?;
+    Ok(format!("{both}; after one left: {one}"))
 }
 
 /// Waits until this many hold a place in the queue of a lock or an election.
