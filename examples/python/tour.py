@@ -13,13 +13,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import etcdkit as etcd3
 from etcdkit import naming
 from etcdkit.client import Etcd3Client
 
 # Every key the tour writes starts with one of these.
-PREFIXES = ["/mykey/", "/ukey/", "/lskey/", "/service/", "/config/", "/leader", "/old/", "/locks/tour", "stock", "user1", "tour"]
+PREFIXES = (
+    "/mykey/ /ukey/ /lskey/ /service/ /config/ /leader /old/ /locks/tour stock user1 tour".split()
+)
 # Longest wait for anything the tour expects to happen.
 PATIENCE_SECONDS = 20.0
 
@@ -32,10 +35,18 @@ def main() -> None:
         tour(server.endpoint)
 
 
-def tour(endpoint: str) -> None:
-    def connect() -> Etcd3Client:
-        return etcd3.client(endpoint=endpoint)
+@dataclass
+class Connect:
+    """Makes clients of the server that is toured."""
 
+    endpoint: str
+
+    def __call__(self) -> Etcd3Client:
+        return etcd3.client(endpoint=self.endpoint)
+
+
+def tour(endpoint: str) -> None:
+    connect = Connect(endpoint)
     client = connect()
     for prefix in PREFIXES:
         client.delete_prefix(prefix)
@@ -44,9 +55,6 @@ def tour(endpoint: str) -> None:
     for prefix in PREFIXES:
         client.delete_prefix(prefix)
     client.close()
-
-
-Connect = Callable[[], Etcd3Client]
 
 
 def status(client: Etcd3Client, connect: Connect) -> str:
@@ -175,7 +183,8 @@ def lock_with_etcdctl(client: Etcd3Client, connect: Connect) -> str:
     held = client.lock("tour", ttl=60)
     held.acquire()
     etcdctl = subprocess.Popen(
-        [os.environ.get("ETCDKIT", "etcdkit"), "--endpoints", endpoint_of(client), "lock", "/locks/tour", "echo", "mine"],
+        [os.environ.get("ETCDKIT", "etcdkit"), "--endpoints", connect.endpoint]
+        + ["lock", "/locks/tour", "echo", "mine"],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -251,10 +260,8 @@ def compaction(client: Etcd3Client, connect: Connect) -> str:
     client.compact(new)
     try:
         client.get("/old/key", revision=old)
-    except etcd3.exceptions.RevisionCompactedError as error:
-        return str(error)
-    except Exception as error:  # python-etcd3 raises the plain RPC error here
-        return error.details()
+    except Exception as error:  # the plain RPC error, as in python-etcd3
+        return str(error.details())  # type: ignore[attr-defined]
     return "no error"
 
 
@@ -308,10 +315,6 @@ def describe(event: etcd3.events.Event) -> str:
 
 def queue_length(client: Etcd3Client) -> int:
     return client.get_prefix_response("/locks/tour/", count_only=True).count
-
-
-def endpoint_of(client: Etcd3Client) -> str:
-    return next(iter(client.endpoints.values())).url
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
