@@ -34,6 +34,8 @@ pub use client::Client;
 pub use cluster::*;
 pub use election::*;
 pub use error::{Error, ErrorKind, EtcdError, Result};
+/// The messages of the wire contract, for bindings and for what the typed surface does not cover.
+pub use etcdkit_proto as proto;
 pub use kv::*;
 pub use lease::{
     KeepAlive, LeaseClient, LeaseGrantOptions, LeaseGrantResponse, LeaseKeepAliveResponse,

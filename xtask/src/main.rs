@@ -7,6 +7,8 @@ mod python;
 mod step;
 mod test;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows etcdkit.
@@ -41,13 +43,20 @@ enum Task {
     Check,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
         Task::Test { only } => test::run(only.as_deref()),
         Task::Demo { endpoint } => demo::run(endpoint.as_deref()),
         Task::Lint => test::run_lint(),
         Task::Dist => dist::run(),
         Task::Oracle => test::run_oracle(),
         Task::Check => check::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

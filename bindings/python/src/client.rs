@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use etcdkit::proto::etcdserverpb as pb;
 use etcdkit::{Client, ConnectOptions, Error, LeaseKeepAliveResponse, ResponseHeader};
 use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
-use etcdkit_proto::etcdserverpb as pb;
 use prost::Message;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

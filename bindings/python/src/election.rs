@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use etcdkit::LeaderResponse;
 use etcdkit::concurrency::{Election, Leadership, Observer, Session, SessionOptions};
+use etcdkit::proto::v3electionpb;
 use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
-use etcdkit_proto::v3electionpb;
 use prost::Message;
 use pyo3::prelude::*;
 

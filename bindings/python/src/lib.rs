@@ -25,7 +25,7 @@ use pyo3::types::PyBytes;
 /// The `range_end` that selects every key with this prefix.
 #[pyfunction]
 fn prefix_end<'py>(py: Python<'py>, prefix: &[u8]) -> Bound<'py, PyBytes> {
-    PyBytes::new(py, &etcdkit_proto::key_range::prefix_end(prefix))
+    PyBytes::new(py, &etcdkit::proto::key_range::prefix_end(prefix))
 }
 
 /// Starts anew in a forked child: nothing of the parent's is touched.

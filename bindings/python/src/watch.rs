@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use etcdkit::proto::{etcdserverpb as pb, mvccpb};
 use etcdkit::{Client, Error, Event, KeyValue, WatchFilterType, WatchOptions, WatchResponse};
 use etcdkit_bridge::{BATCH_MAX, BridgeError, ForkSafe, Kind, Pulled, Scope};
-use etcdkit_proto::{etcdserverpb as pb, mvccpb};
 use futures::{StreamExt, future, stream};
 use prost::Message;
 use pyo3::prelude::*;

@@ -8,8 +8,7 @@ use crate::watch::describe;
 pub(crate) async fn lease(client: &Client) -> Result<String> {
     let lease = client.lease_grant(120, None).await?.id();
     client.put("/lskey/key1", "will be delete", Some(PutOptions::new().with_lease(lease))).await?;
-    let info =
-        client.lease_time_to_live(lease, Some(LeaseTimeToLiveOptions::new().with_keys())).await?;
+    let info = client.lease_time_to_live(lease, Some(LeaseTimeToLiveOptions::new().with_keys())).await?;
     let keys = info.keys().iter().map(|key| String::from_utf8_lossy(key)).collect::<Vec<_>>().join(" ");
     let (mut keeper, mut answers) = client.lease_keep_alive(lease).await?;
     keeper.keep_alive().await?;

@@ -14,7 +14,16 @@ use etcdkit_server::Server;
 
 /// Every key the tour writes starts with one of these.
 const PREFIXES: [&str; 11] = [
-    "/mykey/", "/ukey/", "/lskey/", "/service/", "/config/", "/leader", "/old/", "/locks/tour", "stock", "user1",
+    "/mykey/",
+    "/ukey/",
+    "/lskey/",
+    "/service/",
+    "/config/",
+    "/leader",
+    "/old/",
+    "/locks/tour",
+    "stock",
+    "user1",
     "tour",
 ];
 
@@ -25,7 +34,7 @@ async fn main() -> Result<()> {
         None => {
             let directory = tempfile::tempdir()?;
             let server = Server::builder().data_dir(directory.path()).listen("127.0.0.1:0").start().await?;
-            tour(&server.endpoint()).await?;
+            tour(server.endpoint()).await?;
             server.shutdown().await;
             Ok(())
         }
