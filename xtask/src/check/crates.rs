@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit", &["etcdkit-proto"]),
     ("etcdkit-bridge", &["etcdkit", "etcdkit-proto"]),
     ("etcdkit-server", &["etcdkit-proto"]),
+    ("base2histogram", &[]),
     ("etcdkit-cli", &["etcdkit", "etcdkit-proto", "etcdkit-server"]),
     ("etcdkit-python", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
     ("etcdkit-spec", &["etcdkit", "etcdkit-proto"]),
