@@ -12,8 +12,8 @@ test: ## run everything CI runs (ONLY=text runs the steps whose name contains it
 	cargo xtask test $(if $(ONLY),--only $(ONLY))
 
 bench: oracle ## measure our server and the real etcd side by side (ARGS="--rounds 1")
-	cargo build --release --locked -p etcdkit-cli -p etcdkit-bench
-	target/release/etcdkit-bench $(ARGS)
+	cargo build --profile dist --locked --bin etcdkit --bin etcdkit-bench
+	target/dist/etcdkit-bench $(ARGS)
 
 lint: ## formatting, lints, rules of the tree
 	cargo xtask lint

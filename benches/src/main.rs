@@ -39,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value = "target/oracle/etcd")]
     etcd: PathBuf,
     /// The etcdkit binary.
-    #[arg(long, default_value = "target/release/etcdkit")]
+    #[arg(long, default_value = "target/dist/etcdkit")]
     etcdkit: PathBuf,
     /// Where data directories are made; must not be a memory file system.
     #[arg(long, default_value = "target")]

@@ -136,8 +136,7 @@ impl Proposer {
         if self.shared.stopped.load(Ordering::Acquire) {
             return Err(EtcdError::Stopped.into());
         }
-        let status = self.shared.raft.status();
-        if status.committed_index.saturating_sub(status.applied_index) > APPLY_LAG_MAX {
+        if self.shared.raft.apply_backlog() > APPLY_LAG_MAX {
             return Err(EtcdError::TooManyRequests.into());
         }
         let pending = Pending { shared: &self.shared, bytes };

@@ -80,6 +80,7 @@ pub enum StartError {
 pub struct ServerBuilder {
     config: Config,
     listen: Vec<String>,
+    io: Option<Arc<dyn Io>>,
 }
 
 impl ServerBuilder {
@@ -101,6 +102,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn memory(mut self) -> Self {
         self.config.storage = Some(Storage::Memory);
+        self
+    }
+
+    /// Reaches the disk through this instead of the operating system: a simulated disk loses power and
+    /// fails on demand. Only redb and the log write through it.
+    #[must_use]
+    pub fn io(mut self, io: Arc<dyn Io>) -> Self {
+        self.io = Some(io);
         self
     }
 
@@ -127,8 +136,9 @@ impl ServerBuilder {
 
     /// Starts on the runtime of the caller; returns when the server serves.
     pub async fn start(self) -> Result<Server, StartError> {
+        let io = self.io.clone();
         let config = self.finish()?;
-        start(config).await
+        start(config, io).await
     }
 
     /// Starts on a runtime of its own, for callers that have none; returns when the server serves.
@@ -247,10 +257,10 @@ struct MemberParts {
     data_dir: DataDir,
 }
 
-async fn start(config: Config) -> Result<Server, StartError> {
+async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartError> {
     let listeners = bind_all(&config.listen_client_urls).await?;
     let endpoints: Vec<String> = listeners.iter().map(|listener| listener.url.to_string()).collect();
-    let member = open_member(&config).await?;
+    let member = open_member(&config, io).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
@@ -320,12 +330,13 @@ async fn bind_all(urls: &[MemberUrl]) -> Result<Vec<Bound>, StartError> {
     Ok(listeners)
 }
 
-async fn open_member(config: &Config) -> Result<MemberParts, StartError> {
+async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberParts, StartError> {
     let new_identity = Identity::of_single_member(&config.members()?, &config.initial_cluster_token);
     let storage = config.storage();
-    let io: Arc<dyn Io> = match &storage {
-        Storage::Directory(_) => Arc::new(DiskIo),
-        Storage::Memory => Arc::new(MemoryIo::default()),
+    let io: Arc<dyn Io> = match (io, &storage) {
+        (Some(io), _) => io,
+        (None, Storage::Directory(_)) => Arc::new(DiskIo),
+        (None, Storage::Memory) => Arc::new(MemoryIo::default()),
     };
     let (engine, dir) = match storage {
         Storage::Directory(dir) => (config.engine, dir),

@@ -6,7 +6,7 @@ use crate::step::{Steps, root};
 /// Builds `dist/bin` and `dist/python`.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    steps.run("build the binary", "cargo build --release --locked --bin etcdkit");
+    steps.run("build the binary", "cargo build --profile dist --locked --bin etcdkit");
     steps.step("dist/bin", binaries);
     steps.step("dist/python", python::install);
     steps.finish()
@@ -19,7 +19,7 @@ fn binaries() -> anyhow::Result<()> {
         std::fs::remove_dir_all(&bin)?;
     }
     std::fs::create_dir_all(&bin)?;
-    std::fs::copy(root().join("target/release/etcdkit"), bin.join("etcdkit"))?;
+    std::fs::copy(root().join("target/dist/etcdkit"), bin.join("etcdkit"))?;
     for name in ["etcd", "etcdctl"] {
         link("etcdkit", &bin.join(name))?;
     }

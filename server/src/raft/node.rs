@@ -260,6 +260,14 @@ impl RaftNode {
         }
     }
 
+    /// Entries committed and not yet applied. Asked for each proposal, so it looks at nothing else.
+    pub fn apply_backlog(&self) -> u64 {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let index = |id: &Option<super::LogId>| id.as_ref().map_or(0, |id| id.index);
+        index(&metrics.local_committed).saturating_sub(index(&metrics.last_applied))
+    }
+
     /// Follows who leads.
     pub fn changes(&self) -> watch::Receiver<Leadership> {
         self.leadership.clone()
