@@ -29,8 +29,10 @@ def test_ctrl_c_interrupts_a_blocking_call(endpoint, etcd, silent_endpoint, bloc
     if blocked == "lock":
         assert holder.acquire(timeout=None)
     program = f"""
-import sys, time
+import signal, sys, time
 import etcdkit
+# A test run in the background inherits an ignored SIGINT, where Python then leaves Ctrl-C alone.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 client = etcdkit.client(endpoint=sys.argv[1])
 client.get("key")
 print("ready", flush=True)
