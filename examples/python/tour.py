@@ -20,9 +20,19 @@ from etcdkit import naming
 from etcdkit.client import Etcd3Client
 
 # Every key the tour writes starts with one of these.
-PREFIXES = (
-    "/mykey/ /ukey/ /lskey/ /service/ /config/ /leader /old/ /locks/tour stock user1 tour".split()
-)
+PREFIXES = [
+    "/mykey/",
+    "/ukey/",
+    "/lskey/",
+    "/service/",
+    "/config/",
+    "/leader",
+    "/old/",
+    "/locks/tour",
+    "stock",
+    "user1",
+    "tour",
+]
 # Longest wait for anything the tour expects to happen.
 PATIENCE_SECONDS = 20.0
 
@@ -260,8 +270,8 @@ def compaction(client: Etcd3Client, connect: Connect) -> str:
     client.compact(new)
     try:
         client.get("/old/key", revision=old)
-    except Exception as error:  # the plain RPC error, as in python-etcd3
-        return str(error.details())  # type: ignore[attr-defined]
+    except etcd3.exceptions.RpcError as error:
+        return error.details()
     return "no error"
 
 

@@ -11,9 +11,9 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     let mut steps = Steps::new(only);
     lint(&mut steps);
     windows(&mut steps);
+    oracle(&mut steps);
     steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
     steps.run("build for release", "cargo build --release --locked --workspace --quiet");
-    oracle(&mut steps);
     python_steps(&mut steps);
     spec(&mut steps);
     steps.step("demo: the tour in every language", || demo::show(None));
@@ -78,7 +78,10 @@ fn python_steps(steps: &mut Steps) {
     steps.step("python: build and install the wheel", python::install);
     steps.run("python: ruff", ".venv/bin/ruff check bindings/python spec/drivers/python examples/python");
     steps.run("python: types", ".venv/bin/mypy --config-file bindings/python/pyproject.toml");
-    steps.run("python: tests", ".venv/bin/python -m pytest -q bindings/python/tests");
+    steps.run(
+        "python: tests",
+        "env ETCDKIT_TEST_ETCDCTL=target/oracle/etcdctl .venv/bin/python -m pytest -q bindings/python/tests",
+    );
 }
 
 fn spec(steps: &mut Steps) {
