@@ -144,7 +144,6 @@ impl AsciiChart {
 
     /// Adds a histogram.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "openraft calls it by this name")]
     pub fn add(mut self, name: &str, histogram: Histogram) -> Self {
         self.series.push((name.to_owned(), histogram));
         self
