@@ -119,6 +119,22 @@ async fn compact(kv: &mut KvClient<Channel>, rng: &mut StdRng, acknowledged: &Ac
     let _ = kv.compact(CompactionRequest { revision, physical: rng.random() }).await;
 }
 
+/// The disk as a power loss now may leave it, and what had been acknowledged by then: nothing is
+/// acknowledged between the look at the one and the other.
+fn lose_power(
+    io: &SimulatedIo,
+    rng: &mut StdRng,
+    acknowledged: &Acknowledged,
+) -> (SimulatedIo, BTreeMap<String, (String, i64)>) {
+    let known = acknowledged.lock();
+    let after = io.crash(|_, _| match rng.random_range(0..3) {
+        0 => Survival::Lost,
+        1 => Survival::Whole,
+        _ => Survival::Sectors(rng.random()),
+    });
+    (after, known.clone())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_writes_survive_power_losses() {
     let mut points = 0;
@@ -134,15 +150,7 @@ async fn acknowledged_writes_survive_power_losses() {
             if rng.random_ratio(1, 2) {
                 compact(&mut kv, &mut rng, &acknowledged).await;
             }
-            // Nothing is acknowledged between the look at what was and the loss.
-            let frozen = acknowledged.lock();
-            let after = io.crash(|_, _| match rng.random_range(0..3) {
-                0 => Survival::Lost,
-                1 => Survival::Whole,
-                _ => Survival::Sectors(rng.random()),
-            });
-            let known = frozen.clone();
-            drop(frozen);
+            let (after, known) = lose_power(&io, &mut rng, &acknowledged);
             stop.store(true, Ordering::Relaxed);
             server.shutdown().await;
             *acknowledged.lock() = known;
