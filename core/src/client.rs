@@ -7,6 +7,7 @@ use tonic::transport::Channel;
 use crate::auth::*;
 use crate::balancer::Balancer;
 use crate::cluster::*;
+use crate::connector::Connector;
 use crate::core::Core;
 use crate::election::*;
 use crate::error::Result;
@@ -17,6 +18,9 @@ use crate::maintenance::*;
 use crate::options::ConnectOptions;
 use crate::txn::{Txn, TxnResponse};
 use crate::watch::*;
+
+/// The name of an endpoint that has no address.
+const IN_PROCESS: &str = "in-process";
 
 /// A client of an etcd cluster. Cheap to clone; clones share connections, token, watch stream and keep-alive stream.
 ///
@@ -51,6 +55,19 @@ impl Client {
         let options = options.unwrap_or_default();
         let balancer = Balancer::new(endpoints.as_ref(), &options)?;
         Self::start(balancer, options).await
+    }
+
+    /// Makes a client of one server that is reached through a connector, such as an embedded server of this process:
+    ///
+    /// ```ignore
+    /// let server = etcdkit_server::Server::builder().memory().in_process().start().await?;
+    /// let way = server.in_process();
+    /// let connector = Connector::new(move |_| { let way = way.clone(); async move { way.connect().await } });
+    /// let client = Client::connect_through(connector, None).await?;
+    /// ```
+    pub async fn connect_through(connector: Connector, options: Option<ConnectOptions>) -> Result<Self> {
+        let options = options.unwrap_or_default().with_connector(connector);
+        Self::connect([IN_PROCESS], Some(options)).await
     }
 
     /// Makes a client that speaks through a channel made elsewhere, such as one to a server in the same process.

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 use tonic::transport::{Channel, Endpoint};
 
+use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::options::ConnectOptions;
 
@@ -21,6 +22,7 @@ const DOWN_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Slot {
     name: String,
     target: Option<Endpoint>,
+    connector: Option<Connector>,
     connect_timeout: Duration,
     link: tokio::sync::Mutex<Link>,
     health: Mutex<Health>,
@@ -44,6 +46,7 @@ impl Slot {
         Ok(Self {
             name: address.to_owned(),
             target: Some(target),
+            connector: options.connector.clone(),
             connect_timeout: options.connect_timeout,
             link: tokio::sync::Mutex::default(),
             health: Mutex::default(),
@@ -56,6 +59,7 @@ impl Slot {
         Self {
             name: "channel".to_owned(),
             target: None,
+            connector: None,
             connect_timeout: Duration::ZERO,
             link: tokio::sync::Mutex::new(link),
             health: Mutex::default(),
@@ -81,7 +85,13 @@ impl Slot {
         let Some(target) = &self.target else {
             return Err("the channel is closed".to_owned());
         };
-        let outcome = match timeout(self.connect_timeout, target.connect()).await {
+        let connecting = async {
+            match &self.connector {
+                None => target.connect().await,
+                Some(connector) => target.connect_with_connector(connector.clone()).await,
+            }
+        };
+        let outcome = match timeout(self.connect_timeout, connecting).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => Err(deepest(&error)),
             Err(_) => Err(format!("no connection within {:?}", self.connect_timeout)),

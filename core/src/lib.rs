@@ -10,6 +10,7 @@ mod balancer;
 mod client;
 mod cluster;
 pub mod concurrency;
+mod connector;
 mod core;
 mod election;
 mod encoded;
@@ -32,6 +33,7 @@ mod watch;
 pub use auth::*;
 pub use client::Client;
 pub use cluster::*;
+pub use connector::Connector;
 pub use election::*;
 pub use error::{Error, ErrorKind, EtcdError, Result};
 /// The messages of the wire contract, for bindings and for what the typed surface does not cover.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::connector::Connector;
+
 /// Time limit of a call that has none of its own: what etcdctl grants a command.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for making one connection, and how long a call keeps trying to find any server at all.
@@ -21,6 +23,7 @@ pub struct ConnectOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) tcp_keepalive: Option<Duration>,
     pub(crate) require_leader: bool,
+    pub(crate) connector: Option<Connector>,
 }
 
 impl ConnectOptions {
@@ -35,6 +38,7 @@ impl ConnectOptions {
             connect_timeout: CONNECT_TIMEOUT,
             tcp_keepalive: None,
             require_leader: false,
+            connector: None,
         }
     }
 
@@ -84,6 +88,13 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_require_leader(mut self, require_leader: bool) -> Self {
         self.require_leader = require_leader;
+        self
+    }
+
+    /// Opens every connection with this connector instead of dialling the endpoints.
+    #[must_use]
+    pub fn with_connector(mut self, connector: Connector) -> Self {
+        self.connector = Some(connector);
         self
     }
 }

@@ -14,6 +14,7 @@ mod compactor;
 pub mod config;
 pub mod data_dir;
 mod expiry;
+mod in_process;
 pub mod io;
 pub mod lease;
 mod listener;
@@ -25,4 +26,5 @@ pub mod read;
 pub mod server;
 pub mod wal;
 
+pub use in_process::InProcess;
 pub use server::{BlockingServer, Server, ServerBuilder, StartError};

@@ -8,13 +8,15 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::Api;
 use crate::config::MemberUrl;
+use crate::in_process::Backlog;
 
 /// Connections at once. Each costs a few kilobytes when idle; more wait to be accepted, as they would for
 /// a busy server.
@@ -54,35 +56,87 @@ pub(crate) async fn bind(url: &MemberUrl) -> io::Result<Bound> {
 impl Bound {
     /// Accepts until `stopping`, then lets the calls in progress end.
     pub(crate) async fn serve(self, api: Arc<Api>, limits: ConnectionLimits, stopping: CancellationToken) {
-        let connections = TaskTracker::new();
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let connections = Connections::new(api, limits, stopping);
         loop {
             let accepted = tokio::select! {
-                () = stopping.cancelled() => break,
-                accepted = accept(&self.listener, &slots) => accepted,
+                () = connections.stopping.cancelled() => break,
+                accepted = accept(&self.listener, &connections.slots) => accepted,
             };
             let Some((stream, slot)) = accepted else { continue };
-            let api = Arc::clone(&api);
-            let stopping = stopping.clone();
-            connections.spawn(async move {
-                serve_connection(stream, api, limits, stopping).await;
-                drop(slot);
-            });
+            connections.spawn(stream, slot);
         }
         // The port is free for the next server before the last call has ended.
         drop(self.listener);
-        connections.close();
-        connections.wait().await;
+        connections.ended().await;
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+/// Serves the connections of this process until `stopping`, then lets the calls in progress end.
+pub(crate) async fn serve_in_process(
+    mut backlog: Backlog,
+    api: Arc<Api>,
+    limits: ConnectionLimits,
+    stopping: CancellationToken,
+) {
+    let connections = Connections::new(api, limits, stopping);
+    let next = async |backlog: &mut Backlog| {
+        let slot = Arc::clone(&connections.slots).acquire_owned().await.ok()?;
+        Some((backlog.accept().await?, slot))
+    };
+    loop {
+        let accepted = tokio::select! {
+            () = connections.stopping.cancelled() => break,
+            accepted = next(&mut backlog) => accepted,
+        };
+        let Some((stream, slot)) = accepted else { break };
+        connections.spawn(stream, slot);
+    }
+    drop(backlog);
+    connections.ended().await;
+}
+
+/// The connections of one listener.
+struct Connections {
+    api: Arc<Api>,
+    limits: ConnectionLimits,
+    stopping: CancellationToken,
+    slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl Connections {
+    fn new(api: Arc<Api>, limits: ConnectionLimits, stopping: CancellationToken) -> Self {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self { api, limits, stopping, slots, tasks: TaskTracker::new() }
+    }
+
+    fn spawn<S>(&self, stream: S, slot: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (api, limits, stopping) = (Arc::clone(&self.api), self.limits, self.stopping.clone());
+        self.tasks.spawn(async move {
+            serve_connection(stream, api, limits, stopping).await;
+            drop(slot);
+        });
+    }
+
+    async fn ended(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _peer)) => Some((stream, slot)),
+        Ok((stream, _peer)) => {
+            // Small answers must not wait for the acknowledgement of earlier ones.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "failed to set TCP_NODELAY");
+            }
+            Some((stream, slot))
+        }
         Err(error) => {
             tracing::warn!(%error, "failed to accept a connection");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -91,16 +145,10 @@ async fn accept(
     }
 }
 
-async fn serve_connection(
-    stream: TcpStream,
-    api: Arc<Api>,
-    limits: ConnectionLimits,
-    stopping: CancellationToken,
-) {
-    // Small answers must not wait for the acknowledgement of earlier ones.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to set TCP_NODELAY");
-    }
+async fn serve_connection<S>(stream: S, api: Arc<Api>, limits: ConnectionLimits, stopping: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let api = Arc::clone(&api);
         async move { Ok::<_, Infallible>(api.answer(request).await) }

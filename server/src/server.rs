@@ -17,6 +17,7 @@ use crate::compactor::{self, AutoCompactor};
 use crate::config::{Config, ConfigError, MemberUrl, RECEIVE_OVERHEAD_BYTES, Storage};
 use crate::data_dir::{DataDir, DataDirError, Identity};
 use crate::expiry::Expiry;
+use crate::in_process::{self, InProcess};
 use crate::io::{Io, disk::DiskIo, memory::MemoryIo};
 use crate::lease::{Lessor, ttl_min_seconds};
 use crate::listener::{self, Bound, ConnectionLimits};
@@ -80,6 +81,7 @@ pub enum StartError {
 pub struct ServerBuilder {
     config: Config,
     listen: Vec<String>,
+    in_process: bool,
     io: Option<Arc<dyn Io>>,
 }
 
@@ -134,6 +136,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Listens on no port at all: only [`Server::in_process`] reaches the server. A later
+    /// [`listen`](Self::listen) adds addresses again.
+    #[must_use]
+    pub fn in_process(mut self) -> Self {
+        self.listen.clear();
+        self.in_process = true;
+        self
+    }
+
     /// Starts on the runtime of the caller; returns when the server serves.
     pub async fn start(self) -> Result<Server, StartError> {
         let io = self.io.clone();
@@ -154,7 +165,7 @@ impl ServerBuilder {
     }
 
     fn finish(mut self) -> Result<Config, StartError> {
-        if !self.listen.is_empty() {
+        if self.in_process || !self.listen.is_empty() {
             let parse = |address: &String| {
                 let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
                 MemberUrl::parse(&url)
@@ -170,6 +181,7 @@ impl ServerBuilder {
 #[derive(Debug)]
 pub struct Server {
     endpoints: Vec<String>,
+    in_process: InProcess,
     identity: Identity,
     stopping: CancellationToken,
     stopped: watch::Receiver<bool>,
@@ -182,7 +194,7 @@ impl Server {
         ServerBuilder::default()
     }
 
-    /// The first address clients can connect to, such as `http://127.0.0.1:2379`.
+    /// The first address clients can connect to, such as `http://127.0.0.1:2379`; empty where there is none.
     pub fn endpoint(&self) -> &str {
         self.endpoints.first().map(String::as_str).unwrap_or_default()
     }
@@ -190,6 +202,11 @@ impl Server {
     /// All addresses clients can connect to.
     pub fn endpoints(&self) -> &[String] {
         &self.endpoints
+    }
+
+    /// The way to this server for clients of the same process. It needs no port and is always there.
+    pub fn in_process(&self) -> InProcess {
+        self.in_process.clone()
     }
 
     /// The ids of this member and its cluster.
@@ -228,9 +245,14 @@ pub struct BlockingServer {
 }
 
 impl BlockingServer {
-    /// The first address clients can connect to.
+    /// The first address clients can connect to; empty where there is none.
     pub fn endpoint(&self) -> &str {
         self.server.endpoint()
+    }
+
+    /// The way to this server for clients of the same process.
+    pub fn in_process(&self) -> InProcess {
+        self.server.in_process()
     }
 
     /// All addresses clients can connect to.
@@ -282,6 +304,8 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     for listener in listeners {
         tasks.spawn(listener.serve(Arc::clone(&api), limits, stopping.clone()));
     }
+    let (in_process, backlog) = in_process::pair();
+    tasks.spawn(listener::serve_in_process(backlog, api, limits, stopping.clone()));
     tokio::spawn(stop_in_order(member, proposer, tasks, stopping.clone(), stopped_sender));
     tracing::info!(
         member_id = format!("{:x}", identity.member_id),
@@ -289,7 +313,7 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         listen_client_urls = endpoints.join(","),
         "ready to serve client requests"
     );
-    Ok(Server { endpoints, identity, stopping, stopped, failure })
+    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure })
 }
 
 /// Waits for the end and brings it about from the outside in: no more calls, no more log, no more files.

@@ -5,6 +5,7 @@
 mod edge;
 mod election;
 mod fixture;
+mod in_process;
 mod kv;
 mod lease;
 mod lock;

@@ -18,6 +18,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "config",
             "data_dir",
             "expiry",
+            "in_process",
             "io",
             "lease",
             "listener",
@@ -29,7 +30,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "wal",
         ],
     ),
-    ("listener", &["api", "config"]),
+    ("listener", &["api", "config", "in_process"]),
+    ("in_process", &[]),
     ("compactor", &["clock", "command", "config", "mvcc", "propose", "raft"]),
     ("expiry", &["clock", "command", "lease", "propose", "raft"]),
     // A read-only transaction is evaluated by `apply`, sizes are told by `backend`.
