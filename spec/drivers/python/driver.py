@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -37,6 +38,12 @@ class Driver:
             "unwatch": self._unwatch,
             "lock": self._lock,
             "unlock": self._unlock,
+            "campaign": self._campaign,
+            "proclaim": self._proclaim,
+            "resign": self._resign,
+            "leader": self._leader,
+            "observe": self._observe,
+            "misuse": self._misuse,
         }
 
     def tell(self, text: str) -> None:
@@ -56,7 +63,8 @@ class Driver:
         if line.verb == "hello":
             return ["lang=python"]
         if line.verb == "open":
-            self._objects[line.id] = etcdkit.client(endpoint=line.text("endpoint"))
+            limit = protocol.seconds(line, "timeout")
+            self._objects[line.id] = etcdkit.client(endpoint=line.text("endpoint"), timeout=limit)
             return [f"client={line.id}"]
         client_id = line.number("client")
         client = self._objects[client_id]
@@ -159,14 +167,55 @@ class Driver:
 
     def _lock(self, line: Line, client: Any) -> list[str]:
         lock = client.lock(protocol.lock_name(line), ttl=line.number("ttl", 60))
-        limit = line.number("timeout")
-        if not lock.acquire(None if limit is None else limit / 1000):
+        if not lock.acquire(protocol.seconds(line, "timeout")):
             return ["acquired=0"]
         self._objects[line.id] = lock
         return ["acquired=1", f"rev={lock.revision}"]
 
     def _unlock(self, line: Line, client: Any) -> list[str]:
         self._objects[line.number("lock")].release()
+        return []
+
+    # ---- Elections -----------------------------------------------------------------------------
+
+    def _campaign(self, line: Line, client: Any) -> list[str]:
+        if line.has("lease"):
+            raise Unsupported
+        election = client.election(line.data("name").decode(), line.number("ttl", 60))
+        election.campaign(line.data("value"))
+        self._objects[line.id] = election
+        return protocol.leader_parts(election)
+
+    def _proclaim(self, line: Line, client: Any) -> list[str]:
+        self._objects[line.number("leader")].proclaim(line.data("value"))
+        return ["untold=rev"]
+
+    def _resign(self, line: Line, client: Any) -> list[str]:
+        self._objects[line.number("leader")].resign()
+        return ["untold=rev"]
+
+    def _leader(self, line: Line, client: Any) -> list[str]:
+        return [f"kv={protocol.pair(client.election(line.data('name').decode()).leader())}"]
+
+    def _observe(self, line: Line, client: Any) -> list[str]:
+        leaders = client.election(line.data("name").decode()).observe()
+        threading.Thread(target=self._pump_leaders, args=(line.id, leaders), daemon=True).start()
+        return []
+
+    def _pump_leaders(self, call: int, leaders: Any) -> None:
+        # A closed client ends the stream.
+        with contextlib.suppress(Exception):
+            for kv in leaders:
+                self.tell(f"{call} event type=LEADER kv={protocol.pair(kv)}")
+
+    # ---- Mistakes ------------------------------------------------------------------------------
+
+    def _misuse(self, line: Line, client: Any) -> list[str]:
+        if line.text("kind") == "closed":
+            client.close()
+            client.put("key", "value")
+        else:
+            client.put(object(), "value")
         return []
 
 

@@ -35,6 +35,13 @@ class Driver:
             "unwatch": self._unwatch,
             "lock": self._lock,
             "unlock": self._unlock,
+            "campaign": self._campaign,
+            "proclaim": self._proclaim,
+            "resign": self._resign,
+            "leader": self._leader,
+            "observe": self._observe,
+            "misuse": self._misuse,
+            "cancel": self._cancel,
         }
 
     def tell(self, text: str) -> None:
@@ -47,6 +54,8 @@ class Driver:
     async def _serve(self, line: Line) -> None:
         try:
             parts = await self._perform(line)
+        except asyncio.CancelledError:
+            self.tell(f"{line.id} err code=Cancelled msg=")
         except Exception as error:  # noqa: BLE001 - every failure is an answer
             self.tell(protocol.failure(line, error))
         else:
@@ -57,7 +66,8 @@ class Driver:
         if line.verb == "hello":
             return ["lang=python-aio"]
         if line.verb == "open":
-            self._objects[line.id] = aio.client(endpoint=line.text("endpoint"))
+            limit = protocol.seconds(line, "timeout")
+            self._objects[line.id] = aio.client(endpoint=line.text("endpoint"), timeout=limit)
             return [f"client={line.id}"]
         client_id = line.number("client")
         client = self._objects[client_id]
@@ -156,14 +166,53 @@ class Driver:
 
     async def _lock(self, line: Line, client: Any) -> list[str]:
         lock = client.lock(protocol.lock_name(line), ttl=line.number("ttl", 60))
-        limit = line.number("timeout")
-        if not await lock.acquire(None if limit is None else limit / 1000):
+        if not await lock.acquire(protocol.seconds(line, "timeout")):
             return ["acquired=0"]
         self._objects[line.id] = lock
         return ["acquired=1", f"rev={lock.revision}"]
 
     async def _unlock(self, line: Line, client: Any) -> list[str]:
         await self._objects[line.number("lock")].release()
+        return []
+
+    # ---- Elections -----------------------------------------------------------------------------
+
+    async def _campaign(self, line: Line, client: Any) -> list[str]:
+        if line.has("lease"):
+            raise Unsupported
+        election = client.election(line.data("name").decode(), line.number("ttl", 60))
+        await election.campaign(line.data("value"))
+        self._objects[line.id] = election
+        return protocol.leader_parts(election)
+
+    async def _proclaim(self, line: Line, client: Any) -> list[str]:
+        await self._objects[line.number("leader")].proclaim(line.data("value"))
+        return ["untold=rev"]
+
+    async def _resign(self, line: Line, client: Any) -> list[str]:
+        await self._objects[line.number("leader")].resign()
+        return ["untold=rev"]
+
+    async def _leader(self, line: Line, client: Any) -> list[str]:
+        return [f"kv={protocol.pair(await client.election(line.data('name').decode()).leader())}"]
+
+    async def _observe(self, line: Line, client: Any) -> None:
+        self.tell(ok(line))
+        async for kv in client.election(line.data("name").decode()).observe():
+            self.tell(f"{line.id} event type=LEADER kv={protocol.pair(kv)}")
+
+    # ---- Mistakes ------------------------------------------------------------------------------
+
+    async def _misuse(self, line: Line, client: Any) -> list[str]:
+        if line.text("kind") == "closed":
+            await client.close()
+            await client.put("key", "value")
+        else:
+            await client.put(object(), "value")
+        return []
+
+    async def _cancel(self, line: Line, client: Any) -> list[str]:
+        self._tasks[line.number("call")].cancel()
         return []
 
 

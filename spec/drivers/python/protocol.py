@@ -31,6 +31,12 @@ class Line:
         return int(self._by_name[name]) if name in self._by_name else default
 
 
+def seconds(line: Line, name: str) -> float | None:
+    """A time of the protocol, which is in milliseconds."""
+    limit = line.number(name)
+    return None if limit is None else limit / 1000
+
+
 class Unsupported(Exception):
     """The SDK's public API has no way to say it."""
 
@@ -217,6 +223,11 @@ def _raw_response(response: Any) -> list[str]:
     for nested in inner.responses:
         parts += _raw_response(nested)
     return [*parts, "r=end"]
+
+
+def leader_parts(election: Any) -> list[str]:
+    """A won campaign."""
+    return [f"create={election.fencing_token}", f"lease={election.lease_id}", "untold=key", "untold=rev"]
 
 
 LOCK_PREFIX = "/locks/"

@@ -2,7 +2,6 @@
 //! own wire driver behind the same interface. Several calls may be in flight on one driver.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
+use crate::language::Language;
 use crate::line::Line;
 use crate::server::Programs;
 use crate::wire;
@@ -23,47 +23,6 @@ const CALL_BACKLOG: usize = 16_384;
 const DRIVER_BACKLOG: usize = 1_024;
 /// How long a driver may take to say hello: a Python start on a loaded machine.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The language of a driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Language {
-    Wire,
-    Rust,
-    Python,
-    PythonAio,
-}
-
-impl Language {
-    /// Every language an SDK exists for, in the order in which a mixed run hands them out.
-    pub(crate) const SDKS: [Language; 3] = [Language::Rust, Language::Python, Language::PythonAio];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Language::Wire => "wire",
-            Language::Rust => "rust",
-            Language::Python => "python",
-            Language::PythonAio => "python-aio",
-        }
-    }
-
-    fn command(self, programs: &Programs) -> Command {
-        let python = |script: &str| {
-            let mut command = Command::new(absolute(&programs.python));
-            command.arg("-u").arg(programs.python_drivers.join(script));
-            command
-        };
-        match self {
-            Language::Wire | Language::Rust => Command::new(&programs.rust_driver),
-            Language::Python => python("driver.py"),
-            Language::PythonAio => python("driver_aio.py"),
-        }
-    }
-}
-
-/// A virtual environment is found by the path its python was called with, so links stay unresolved.
-fn absolute(path: &PathBuf) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.clone())
-}
 
 type Calls = Arc<Mutex<HashMap<u64, mpsc::Sender<Line>>>>;
 
@@ -105,7 +64,7 @@ impl Driver {
         let (requests, receiver) = mpsc::channel(DRIVER_BACKLOG);
         let calls = Calls::default();
         let mut child = None;
-        if language == Language::Wire {
+        if language == Language::WIRE {
             let (answers, incoming) = mpsc::channel(DRIVER_BACKLOG);
             wire::start(receiver, answers);
             tokio::spawn(route(incoming, calls.clone()));
@@ -144,7 +103,7 @@ fn spawn(
     requests: mpsc::Receiver<Line>,
     calls: Calls,
 ) -> Result<Child> {
-    let mut command = language.command(programs);
+    let mut command = language.command(&programs.built)?;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     let program = command.as_std().get_program().to_owned();
     let mut child = command

@@ -12,7 +12,7 @@ use crate::server::{Kind, Programs, Server};
 pub(crate) struct Options {
     /// Servers to run against; all of them if not given.
     #[arg(long, value_enum, value_delimiter = ',')]
-    server: Vec<Kind>,
+    servers: Vec<Kind>,
     /// The Go program.
     #[arg(long, default_value = "target/oracle/gocompat")]
     program: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Options {
 
 /// Runs the program against each server; the answer is whether all went well.
 pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
-    let servers = if options.server.is_empty() { Kind::ALL.to_vec() } else { options.server };
+    let servers = if options.servers.is_empty() { Kind::ALL.to_vec() } else { options.servers };
     let mut passed = 0;
     for kind in &servers {
         let server = Server::start(*kind, &programs).await?;

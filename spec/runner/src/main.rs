@@ -5,6 +5,7 @@ mod differential;
 mod driver;
 mod gocompat;
 mod kill;
+mod language;
 mod line;
 mod matrix;
 mod play;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::driver::{Driver, Language};
+use crate::driver::Driver;
+use crate::language::{Choice, Language};
 use crate::play::{Drivers, Play};
 use crate::report;
 use crate::scenario::{self, Scenario};
@@ -20,55 +21,84 @@ use crate::server::{Kind, Programs, Server};
 /// The longest a scenario may take, so that a hang is a failure with a name.
 const SCENARIO_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Languages of a pair play on these servers; one engine of ours and the real one, because what a pair adds is in
+/// the clients.
+const PAIR_SERVERS: [Kind; 2] = [Kind::Oracle, Kind::OursRedb];
+
+/// Modes that are no driver, as `--drivers` takes them.
+const WIRE: &str = "wire";
+const MIXED: &str = "mixed";
+pub(crate) const PAIRS: &str = "pairs";
+
 /// Which languages act in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Raw gRPC, by the runner itself.
-    Wire,
-    Rust,
-    Python,
-    PythonAio,
+    /// Every client of a scenario in this language.
+    One(Language),
     /// Each client of a scenario in another language.
     Mixed,
+    /// The first client in one language, the second in another.
+    Pair(Language, Language),
 }
 
 impl Mode {
-    pub(crate) const ALL: [Mode; 5] = [Mode::Wire, Mode::Rust, Mode::Python, Mode::PythonAio, Mode::Mixed];
-
-    pub(crate) fn name(self) -> &'static str {
+    /// The column of the table.
+    pub(crate) fn column(self) -> &'static str {
         match self {
-            Mode::Mixed => "mixed",
-            _ => self.sdk().name(),
+            Mode::One(language) => language.name(),
+            Mode::Mixed => MIXED,
+            Mode::Pair(..) => PAIRS,
         }
     }
 
-    fn sdk(self) -> Language {
+    pub(crate) fn name(self) -> String {
         match self {
-            Mode::Wire => Language::Wire,
-            Mode::Rust | Mode::Mixed => Language::Rust,
-            Mode::Python => Language::Python,
-            Mode::PythonAio => Language::PythonAio,
+            Mode::Pair(first, second) => format!("{}+{}", first.name(), second.name()),
+            _ => self.column().to_owned(),
         }
     }
 
-    fn drivers(self) -> Vec<Language> {
+    /// Languages for a scenario's clients, in order; none if the scenario is not for this mode.
+    fn languages(self, scenario: &Scenario, index: usize, all: &[Language]) -> Vec<Language> {
+        let able = |languages: &[Language]| -> Vec<Language> {
+            languages.iter().copied().filter(|language| language.says(scenario)).collect()
+        };
         match self {
-            Mode::Mixed => Language::SDKS.to_vec(),
-            _ => vec![self.sdk()],
+            Mode::Pair(first, second) => match able(&[first, second]) {
+                both if both.len() == 2 && !scenario.pairs.is_empty() => both,
+                _ => Vec::new(),
+            },
+            // What is played in every pair needs no random one.
+            Mode::Mixed if !scenario.pairs.is_empty() => Vec::new(),
+            Mode::Mixed => {
+                let mut languages = able(all);
+                if !languages.is_empty() {
+                    // Another language begins in another scenario, so that each gets each part.
+                    let by = index % languages.len();
+                    languages.rotate_left(by);
+                }
+                languages
+            }
+            Mode::One(language) => able(&[language]),
         }
     }
+}
 
-    /// The languages of a scenario's clients, in order; none if the scenario cannot be said in this mode.
-    fn languages(self, scenario: &Scenario, index: usize) -> Vec<Language> {
-        let mut languages: Vec<Language> =
-            self.drivers().into_iter().filter(|language| scenario.allows(language.name())).collect();
-        if !languages.is_empty() {
-            // Another language begins in another scenario, so that each gets each part.
-            let by = index % languages.len();
-            languages.rotate_left(by);
-        }
-        languages
+/// The modes of a run: single languages, mixed, every ordered pair.
+fn modes(choice: &Choice, languages: &[Language]) -> Vec<Mode> {
+    let mut modes = Vec::new();
+    if choice.takes(WIRE) {
+        modes.push(Mode::One(Language::WIRE));
     }
+    modes.extend(languages.iter().copied().map(Mode::One));
+    if choice.takes(MIXED) {
+        modes.push(Mode::Mixed);
+    }
+    if choice.takes(PAIRS) {
+        let pairs = languages.iter().flat_map(|first| languages.iter().map(move |second| (*first, *second)));
+        modes.extend(pairs.filter(|(first, second)| first != second).map(|(a, b)| Mode::Pair(a, b)));
+    }
+    modes
 }
 
 /// Options of a run of scenarios.
@@ -76,10 +106,11 @@ impl Mode {
 pub(crate) struct Options {
     /// Servers to run against; all of them if not given.
     #[arg(long, value_enum, value_delimiter = ',')]
-    server: Vec<Kind>,
-    /// Languages to run with; all of them if not given.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    driver: Vec<Mode>,
+    servers: Vec<Kind>,
+    /// Besides the names of drivers, `--drivers` takes `wire` (raw gRPC by the runner), `mixed` (each client in
+    /// another language) and `pairs` (every ordered pair of languages).
+    #[command(flatten)]
+    choice: Choice,
     /// Only scenarios whose area or name contains this text.
     #[arg(long)]
     filter: Option<String>,
@@ -118,6 +149,7 @@ struct Job {
 struct Board {
     scenarios: Vec<Scenario>,
     programs: Programs,
+    languages: Vec<Language>,
     jobs: Mutex<VecDeque<Job>>,
     outcomes: Mutex<Vec<Outcome>>,
     progress: ProgressBar,
@@ -127,11 +159,17 @@ struct Board {
 /// Runs the matrix; the answer is whether everything passed.
 pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     let scenarios = scenario::load(&options.scenarios)?;
-    let servers = if options.server.is_empty() { Kind::ALL.to_vec() } else { options.server };
-    let modes = if options.driver.is_empty() { Mode::ALL.to_vec() } else { options.driver };
+    let servers = if options.servers.is_empty() { Kind::ALL.to_vec() } else { options.servers };
+    let present = options.choice.present(&[WIRE, MIXED, PAIRS])?;
+    // A run of pairs or of mixed languages alone still needs languages.
+    let languages = match present.languages.is_empty() {
+        true => options.choice.everything().present(&[])?.languages,
+        false => present.languages.clone(),
+    };
+    let modes = modes(&options.choice, &languages);
     let chosen: Vec<usize> =
         (0..scenarios.len()).filter(|index| matches(&scenarios[*index], options.filter.as_deref())).collect();
-    let jobs = plan(&scenarios, &chosen, &servers, &modes);
+    let jobs = plan(&scenarios, &chosen, &servers, &modes, &languages);
     if jobs.is_empty() {
         bail!("no scenario matches");
     }
@@ -139,6 +177,7 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     let board = Arc::new(Board {
         scenarios,
         programs,
+        languages,
         jobs: Mutex::new(jobs),
         outcomes: Mutex::default(),
         progress,
@@ -152,11 +191,12 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     board.progress.finish_and_clear();
     let outcomes = std::mem::take(&mut *board.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
     report::print(&board.scenarios, &outcomes, begun.elapsed());
+    let complete = present.report_skipped();
     if let Some(path) = options.compat {
         let text = report::compat(&board.scenarios, &outcomes);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
-    Ok(outcomes.iter().all(|outcome| outcome.failure.is_none()))
+    Ok(complete && outcomes.iter().all(|outcome| outcome.failure.is_none()))
 }
 
 fn matches(scenario: &Scenario, filter: Option<&str>) -> bool {
@@ -164,14 +204,23 @@ fn matches(scenario: &Scenario, filter: Option<&str>) -> bool {
 }
 
 /// Ordered by server, so that a worker seldom has to change its server.
-fn plan(scenarios: &[Scenario], chosen: &[usize], servers: &[Kind], modes: &[Mode]) -> VecDeque<Job> {
+fn plan(
+    scenarios: &[Scenario],
+    chosen: &[usize],
+    servers: &[Kind],
+    modes: &[Mode],
+    languages: &[Language],
+) -> VecDeque<Job> {
     let mut jobs = VecDeque::new();
     for server in servers {
         for mode in modes {
+            if matches!(mode, Mode::Pair(..)) && !PAIR_SERVERS.contains(server) {
+                continue;
+            }
             for scenario in chosen {
                 let text = &scenarios[*scenario];
                 let possible = server.durable() || !text.needs("durable");
-                if possible && !mode.languages(text, *scenario).is_empty() {
+                if possible && !mode.languages(text, *scenario, languages).is_empty() {
                     jobs.push_back(Job { scenario: *scenario, server: *server, mode: *mode });
                 }
             }
@@ -230,12 +279,12 @@ async fn work(board: Arc<Board>) -> Result<()> {
 }
 
 async fn play(board: &Board, bench: &mut Bench, job: Job, scenario: &Scenario) -> Result<()> {
-    for language in job.mode.drivers().into_iter().chain([Language::Wire]) {
+    let languages = job.mode.languages(scenario, job.scenario, &board.languages);
+    for language in languages.iter().copied().chain([Language::WIRE]) {
         if let std::collections::hash_map::Entry::Vacant(place) = bench.drivers.entry(language) {
             place.insert(Arc::new(Driver::start(language, &board.programs).await?));
         }
     }
-    let languages = job.mode.languages(scenario, job.scenario);
     if scenario.needs("fresh") {
         let mut server = Server::start(job.server, &board.programs).await?;
         return Play::new(&mut server, &bench.drivers, languages).run(scenario).await;
@@ -249,15 +298,24 @@ async fn play(board: &Board, bench: &mut Bench, job: Job, scenario: &Scenario) -
     Play::new(server, &bench.drivers, languages).run(scenario).await
 }
 
-/// How many failed, by server and mode.
-pub(crate) fn tally(outcomes: &[Outcome]) -> HashMap<(Kind, Mode), (usize, usize)> {
-    let mut cells: HashMap<(Kind, Mode), (usize, usize)> = HashMap::new();
+/// How many passed and failed, by server and column.
+pub(crate) fn tally(outcomes: &[Outcome]) -> HashMap<(Kind, &'static str), (usize, usize)> {
+    let mut cells: HashMap<(Kind, &'static str), (usize, usize)> = HashMap::new();
     for outcome in outcomes {
-        let cell = cells.entry((outcome.server, outcome.mode)).or_default();
+        let cell = cells.entry((outcome.server, outcome.mode.column())).or_default();
         match outcome.failure {
             None => cell.0 += 1,
             Some(_) => cell.1 += 1,
         }
     }
     cells
+}
+
+/// The columns of a run: wire, the languages in the order of their table, mixed, pairs.
+pub(crate) fn columns(outcomes: &[Outcome]) -> Vec<&'static str> {
+    let mut modes: Vec<Mode> = outcomes.iter().map(|outcome| outcome.mode).collect();
+    modes.sort_unstable();
+    let mut columns: Vec<&'static str> = modes.into_iter().map(Mode::column).collect();
+    columns.dedup();
+    columns
 }

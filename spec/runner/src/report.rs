@@ -1,33 +1,33 @@
 //! What a run of the matrix tells: the table at its end, and COMPAT.md.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
 
-use crate::matrix::{Mode, Outcome, tally};
+use crate::language::Language;
+use crate::matrix::{Mode, Outcome, PAIRS, columns, tally};
 use crate::scenario::Scenario;
 use crate::server::Kind;
 
 /// The table of passed and failed per server and language, the failures, and the closing line.
 pub(crate) fn print(scenarios: &[Scenario], outcomes: &[Outcome], took: Duration) {
     let cells = tally(outcomes);
-    let modes: Vec<Mode> =
-        Mode::ALL.into_iter().filter(|mode| cells.keys().any(|(_, known)| known == mode)).collect();
+    let columns = columns(outcomes);
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(std::iter::once("").chain(modes.iter().map(|mode| mode.name())));
+    table.set_header(std::iter::once("").chain(columns.iter().copied()));
     for server in Kind::ALL {
         if !cells.keys().any(|(known, _)| *known == server) {
             continue;
         }
-        let cell = |mode: &Mode| match cells.get(&(server, *mode)) {
+        let cell = |column: &&'static str| match cells.get(&(server, *column)) {
             None => String::new(),
             Some((passed, 0)) => format!("{passed} passed"),
             Some((passed, failed)) => format!("{passed} passed, {failed} FAILED"),
         };
-        table.add_row(std::iter::once(server.name().to_owned()).chain(modes.iter().map(cell)));
+        table.add_row(std::iter::once(server.name().to_owned()).chain(columns.iter().map(cell)));
     }
     println!("{table}");
     let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
@@ -56,22 +56,22 @@ pub(crate) fn compat(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
     let mut text = String::from(
         "# Compatibility\n\nWritten by the behaviour spec from its last full run (`make test`); do not edit.\n\n\
          A server column holds when the behaviour was seen in every language, a language column when it was seen on \
-         every server.\n`wire` is raw gRPC. `–` means that the language's API has no way to say it, or that the \
-         server has no data to keep.\n",
+         every server.\n`wire` is raw gRPC, `mixed` has each client of a scenario in another language. `–` means that \
+         the language's API has no way to say it, or that the server has no data to keep.\n",
     );
+    let columns: Vec<&str> = columns(outcomes).into_iter().filter(|column| *column != PAIRS).collect();
     let mut by_area: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, scenario) in scenarios.iter().enumerate() {
+    for (index, scenario) in scenarios.iter().enumerate().filter(|(_, scenario)| scenario.pairs.is_empty()) {
         by_area.entry(&scenario.area).or_default().push(index);
     }
     for (area, indices) in by_area {
         let _ = write!(text, "\n## {area}\n\n| API | behaviour |");
         let servers = Kind::ALL.map(server_title);
-        let modes = Mode::ALL.map(Mode::name);
-        for title in servers.iter().chain(&modes) {
+        for title in servers.iter().chain(&columns) {
             let _ = write!(text, " {title} |");
         }
         text.push_str("\n|---|---|");
-        text.push_str(&"---|".repeat(servers.len() + modes.len()));
+        text.push_str(&"---|".repeat(servers.len() + columns.len()));
         for index in indices {
             let scenario = &scenarios[index];
             let _ =
@@ -82,13 +82,43 @@ pub(crate) fn compat(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
             for server in Kind::ALL {
                 let _ = write!(text, " {} |", of(&|outcome| outcome.server == server));
             }
-            for mode in Mode::ALL {
-                let _ = write!(text, " {} |", of(&|outcome| outcome.mode == mode));
+            for column in &columns {
+                let _ = write!(text, " {} |", of(&|outcome| outcome.mode.column() == *column));
             }
         }
         text.push('\n');
     }
+    for (index, scenario) in scenarios.iter().enumerate().filter(|(_, scenario)| !scenario.pairs.is_empty()) {
+        let played: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.scenario == index).collect();
+        pairs(&mut text, scenario, &played);
+    }
     text
+}
+
+/// One scenario by the language of its first client and that of its second.
+fn pairs(text: &mut String, scenario: &Scenario, played: &[&Outcome]) {
+    let of = |mode: Mode| mark(played.iter().copied().filter(|outcome| outcome.mode == mode));
+    let languages: BTreeSet<Language> = played
+        .iter()
+        .flat_map(|outcome| match outcome.mode {
+            Mode::One(language) => vec![language],
+            Mode::Pair(first, second) => vec![first, second],
+            Mode::Mixed => Vec::new(),
+        })
+        .collect();
+    let _ = write!(text, "\n## {}\n\n| {} |", scenario.name, scenario.pairs.join(" \\ "));
+    for language in &languages {
+        let _ = write!(text, " {} |", language.name());
+    }
+    let _ = write!(text, "\n|---|{}", "---|".repeat(languages.len()));
+    for first in &languages {
+        let _ = write!(text, "\n| {} |", first.name());
+        for second in &languages {
+            let mode = if first == second { Mode::One(*first) } else { Mode::Pair(*first, *second) };
+            let _ = write!(text, " {} |", of(mode));
+        }
+    }
+    text.push('\n');
 }
 
 fn server_title(kind: Kind) -> &'static str {

@@ -57,21 +57,12 @@ impl Kind {
 /// Where the programs are.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Programs {
-    /// The etcdkit binary under test.
-    #[arg(long, default_value = "target/release/etcdkit", global = true)]
-    pub(crate) etcdkit: PathBuf,
+    /// Where our programs are: the server under test and the Rust driver.
+    #[arg(long, default_value = "target/release", global = true)]
+    pub(crate) built: PathBuf,
     /// The real etcd (built from spec/oracle).
     #[arg(long, default_value = "target/oracle/etcd", global = true)]
     pub(crate) etcd: PathBuf,
-    /// The Rust driver.
-    #[arg(long, default_value = "target/release/etcdkit-spec-driver", global = true)]
-    pub(crate) rust_driver: PathBuf,
-    /// The Python that has the package etcdkit.
-    #[arg(long, default_value = ".venv/bin/python", global = true)]
-    pub(crate) python: PathBuf,
-    /// Where the Python drivers are.
-    #[arg(long, default_value = "spec/drivers/python", global = true)]
-    pub(crate) python_drivers: PathBuf,
 }
 
 /// A running server; killed when dropped.
@@ -113,7 +104,7 @@ impl Server {
     pub(crate) async fn spawn(&mut self) -> Result<()> {
         let mut command = match self.kind {
             Kind::Oracle => Command::new(&self.programs.etcd),
-            _ => Command::new(&self.programs.etcdkit),
+            _ => Command::new(self.programs.built.join("etcdkit")),
         };
         if let Some(engine) = self.kind.engine() {
             command.args(["server", "--storage-engine", engine]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use etcdkit::concurrency::{LockGuard, Mutex, Session, SessionOptions};
+use etcdkit::concurrency::{Election, LockGuard, Mutex, Session, SessionOptions};
 use etcdkit::{Error, LockOptions, ProclaimOptions, ResignOptions};
 
 use crate::Driver;
@@ -35,13 +35,16 @@ impl Driver {
         }
     }
 
-    async fn take(&self, line: &Line) -> Result<Line> {
-        let client = self.client(line).await?;
+    async fn session(&self, line: &Line) -> Result<Session> {
         let mut options = SessionOptions::new();
         if let Some(ttl) = line.number("ttl")? {
             options = options.with_ttl(ttl);
         }
-        let session = Session::new(&client, Some(options)).await?;
+        Ok(Session::new(&self.client(line).await?, Some(options)).await?)
+    }
+
+    async fn take(&self, line: &Line) -> Result<Line> {
+        let session = self.session(line).await?;
         let mutex = Mutex::new(&session, line.bytes("name")?);
         let outcome = match line.number("timeout")? {
             Some(limit) => mutex.lock_timeout(Duration::from_millis(u64::try_from(limit)?)).await,
@@ -66,6 +69,16 @@ impl Driver {
         let client = self.client(line).await?;
         let name = line.bytes("name")?;
         match line.verb.as_str() {
+            // Without a lease: the SDK's own election, whose session lives as long as its leadership.
+            "campaign" if line.number("lease")?.is_none() => {
+                let session = self.session(line).await?;
+                let won = Election::new(&client, name).campaign(&session, line.bytes("value")?).await?;
+                let answer = line.ok().with("key", hex(won.key())).with("create", won.fencing_token());
+                let answer = answer.with("lease", session.lease());
+                self.objects.lock().await.leaders.insert(line.id, won.leader_key());
+                self.objects.lock().await.sessions.insert(line.id, session);
+                Ok(answer)
+            }
             "campaign" => {
                 let response = client.campaign(name, line.bytes("value")?, line.need("lease")?).await?;
                 let leader = response.leader().context("no leader key in the answer")?.clone();
@@ -80,7 +93,13 @@ impl Driver {
             }
             "resign" => {
                 let options = ResignOptions::new().with_leader(self.leader(line).await?);
-                Ok(line.answered(client.resign(Some(options)).await?.header()))
+                let response = client.resign(Some(options)).await?;
+                let campaign = u64::try_from(line.need("leader")?)?;
+                let session = self.objects.lock().await.sessions.remove(&campaign);
+                if let Some(session) = session {
+                    session.close().await?;
+                }
+                Ok(line.answered(response.header()))
             }
             "leader" => {
                 let response = client.leader(name).await?;

@@ -10,9 +10,11 @@ mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use etcdkit::{Client, Error, LeaderKey, WatchRequestSender};
+use etcdkit::concurrency::Session;
+use etcdkit::{Client, ConnectOptions, Error, LeaderKey, WatchRequestSender};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
@@ -29,6 +31,8 @@ struct Objects {
     clients: HashMap<u64, Client>,
     locks: HashMap<u64, Held>,
     leaders: HashMap<u64, LeaderKey>,
+    /// Sessions of campaigns that brought no lease of their own.
+    sessions: HashMap<u64, Session>,
     watches: HashMap<u64, (WatchRequestSender, i64)>,
     /// Calls and streams, each with its client.
     tasks: HashMap<u64, (u64, AbortHandle)>,
@@ -81,7 +85,10 @@ impl Driver {
             "hello" => Ok(line.ok().with("lang", "rust")),
             "open" => {
                 let endpoint = line.get("endpoint").unwrap_or_default();
-                let client = Client::connect([endpoint], None).await?;
+                let limit =
+                    line.number("timeout")?.map(u64::try_from).transpose()?.map(Duration::from_millis);
+                let options = limit.map(|limit| ConnectOptions::new().with_timeout(limit));
+                let client = Client::connect([endpoint], options).await?;
                 self.objects.lock().await.clients.insert(line.id, client);
                 Ok(line.ok().with("client", line.id))
             }
@@ -119,6 +126,7 @@ impl Driver {
         for id in ended {
             objects.watches.remove(&id);
             objects.leaders.remove(&id);
+            objects.sessions.remove(&id);
             objects.locks.remove(&id);
         }
         objects.clients.remove(&client);

@@ -3,6 +3,8 @@
 mod check;
 mod request;
 
+pub(crate) use request::positional;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +14,8 @@ use etcdkit_proto::etcdserverpb::kv_client::KvClient;
 use etcdkit_proto::etcdserverpb::lease_client::LeaseClient;
 use etcdkit_proto::etcdserverpb::{DeleteRangeRequest, LeaseLeasesRequest, LeaseRevokeRequest, RangeRequest};
 
-use crate::driver::{Call, Driver, Language};
+use crate::driver::{Call, Driver};
+use crate::language::Language;
 use crate::scenario::word::Meaning;
 use crate::scenario::{Scenario, Step};
 use crate::server::Server;
@@ -23,6 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const UNTIL_POLL: Duration = Duration::from_millis(25);
 /// Tries to empty the store between scenarios: a call that the scenario before cancelled may still write.
 const WIPE_TRIES: usize = 10;
+
+/// The client of a scenario whose server is not there, and the time it is given.
+const DEAD: &str = "dead";
+/// Port 1 is reserved and nobody listens there.
+const DEAD_ENDPOINT: &str = "http://127.0.0.1:1";
+const DEAD_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a call on it may take: its timeout, and what a loaded machine adds.
+const DEAD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The drivers of one worker, started when first needed.
 pub(crate) type Drivers = HashMap<Language, Arc<Driver>>;
@@ -126,7 +137,8 @@ impl<'p> Play<'p> {
         }
         fields.insert(0, ("client".to_owned(), client.handle));
         let mut call = client.driver.call(&verb, fields).await?;
-        let answer = if step.background { None } else { Some(call.next(PATIENCE).await?) };
+        let patience = if step.client == DEAD { DEAD_PATIENCE } else { PATIENCE };
+        let answer = if step.background { None } else { Some(call.next(patience).await?) };
         if let Some(name) = name {
             let client = step.client.clone();
             self.named.insert(name, Named { client, call, batch: None });
@@ -171,13 +183,17 @@ impl<'p> Play<'p> {
         }
         let sdk_clients = self.clients.keys().filter(|name| *name != "wire").count();
         let language = match name {
-            "wire" => Language::Wire,
+            "wire" => Language::WIRE,
             _ => self.languages[sdk_clients % self.languages.len()],
         };
         let driver =
             self.drivers.get(&language).ok_or_else(|| anyhow!("no {} driver", language.name()))?.clone();
-        let endpoint = vec![("endpoint".to_owned(), self.server.endpoint())];
-        let answer = driver.call("open", endpoint).await?.next(PATIENCE).await?;
+        let mut fields = vec![("endpoint".to_owned(), self.server.endpoint())];
+        if name == DEAD {
+            fields = vec![("endpoint".to_owned(), DEAD_ENDPOINT.to_owned())];
+            fields.push(("timeout".to_owned(), DEAD_TIMEOUT.as_millis().to_string()));
+        }
+        let answer = driver.call("open", fields).await?.next(PATIENCE).await?;
         let handle =
             answer.get("client").ok_or_else(|| anyhow!("cannot open a client: {answer}"))?.to_owned();
         let client = Client { driver, handle };

@@ -37,26 +37,31 @@ const POSITIONAL: &[(&str, &[&str])] = &[
     ("hashkv", &[]),
     ("status", &[]),
     ("members", &[]),
+    ("misuse", &[]),
 ];
 
 const BYTES: &[&str] = &["key", "value", "end", "name"];
 /// Words that stay as they are.
-const TEXT: &[&str] = &["order", "target", "watch", "lock", "leader", "call"];
+const TEXT: &[&str] = &["kind", "order", "target", "watch", "lock", "leader", "call"];
 
 type Fields = Vec<(String, String)>;
+
+/// The words a verb takes before any `name=value`; none for a verb that is not known.
+pub(crate) fn positional(verb: &str) -> &'static [&'static str] {
+    POSITIONAL.iter().find(|(known, _)| *known == verb).map_or(&[], |(_, words)| words)
+}
 
 /// The name given to the call, the verb and the fields.
 pub(super) fn build(step: &Step, index: u32, meaning: &Meaning) -> Result<(Option<String>, String, Fields)> {
     if step.verb == "txn" {
         return Ok((None, step.verb.clone(), txn(&step.words, meaning)?));
     }
-    let (_, positional) = POSITIONAL
-        .iter()
-        .find(|(verb, _)| *verb == step.verb)
-        .ok_or_else(|| anyhow!("unknown verb {}", step.verb))?;
+    if !POSITIONAL.iter().any(|(verb, _)| *verb == step.verb) {
+        bail!("unknown verb {}", step.verb);
+    }
     let mut words = step.words.iter().map(|word| numbered(word, index));
     let (mut name, mut fields) = (None, Fields::new());
-    for place in *positional {
+    for place in positional(&step.verb) {
         // `proclaim - value=x` leaves the handle out.
         let word = words.next().ok_or_else(|| anyhow!("{} needs {place}", step.verb))?;
         match place.strip_prefix('*') {

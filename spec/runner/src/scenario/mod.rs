@@ -1,8 +1,10 @@
 //! A scenario: what some clients do and what each of them must see, as text a person can read.
 
 mod parse;
+mod says;
 pub(crate) mod word;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,8 +22,13 @@ pub(crate) struct Scenario {
     pub(crate) apis: Vec<String>,
     /// Which of the easily missed behaviours it pins down.
     pub(crate) miss: Vec<u32>,
-    /// Languages whose public API can express it; empty is all.
+    /// The only languages whose public API can express it, `wire` for none; empty is all. What single
+    /// languages cannot say stands in the table of drivers.
     pub(crate) only: Vec<String>,
+    /// The parts of its clients, in order. Not empty: it is played with every ordered pair of languages.
+    pub(crate) pairs: Vec<String>,
+    /// What it says of an API, by which the table of drivers excludes it.
+    pub(crate) says: BTreeSet<String>,
     /// What it needs: `fresh` (a server of its own), `durable` (data that survives a restart),
     /// `sdk` (more than the wire driver does: SDK locks, reconnecting watches).
     pub(crate) needs: Vec<String>,
@@ -31,13 +38,6 @@ pub(crate) struct Scenario {
 impl Scenario {
     pub(crate) fn needs(&self, what: &str) -> bool {
         self.needs.iter().any(|need| need == what)
-    }
-
-    pub(crate) fn allows(&self, language: &str) -> bool {
-        match language {
-            "wire" => !self.needs("sdk"),
-            _ => self.only.is_empty() || self.only.iter().any(|only| only == language),
-        }
     }
 }
 

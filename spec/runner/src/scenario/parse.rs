@@ -32,6 +32,7 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
             "api" => scenario.apis = list(),
             "only" => scenario.only = list(),
             "needs" => scenario.needs = list(),
+            "pairs" => scenario.pairs = list(),
             "miss" => scenario.miss = list().iter().map(|n| n.parse()).collect::<Result<_, _>>()?,
             client => {
                 let step =
@@ -39,6 +40,9 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
                 scenario.steps.push(step);
             }
         }
+    }
+    for scenario in &mut scenarios {
+        scenario.says = super::says::says(&scenario.steps);
     }
     Ok(scenarios)
 }
