@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Uri;
 use parking_lot::RwLock;
 use tokio::time::Instant;
-use tonic::transport::Channel;
+use tonic::transport::Endpoint;
+use tonic::transport::channel::Change;
 
-use crate::endpoint::Slot;
+use crate::channel::{Channel, EndpointUpdater};
+use crate::endpoint::{Slot, target};
 use crate::error::{Error, Result};
 use crate::options::ConnectOptions;
 
@@ -15,7 +18,17 @@ use crate::options::ConnectOptions;
 pub(crate) struct Balancer {
     slots: RwLock<Vec<Arc<Slot>>>,
     turn: AtomicUsize,
-    managed: bool,
+    keeper: Keeper,
+}
+
+/// Who looks after the endpoints.
+enum Keeper {
+    /// This balancer: one slot for each.
+    Own,
+    /// A channel that balances by itself, behind the only slot; the endpoints' names are all we know.
+    Channel { updates: EndpointUpdater, names: RwLock<Vec<String>> },
+    /// Nobody: there is a channel and no more.
+    None,
 }
 
 impl Balancer {
@@ -27,12 +40,18 @@ impl Balancer {
             .iter()
             .map(|address| Slot::new(address.as_ref(), options).map(Arc::new))
             .collect::<Result<_>>()?;
-        Ok(Self { slots: RwLock::new(slots), turn: AtomicUsize::new(0), managed: true })
+        Ok(Self { slots: RwLock::new(slots), turn: AtomicUsize::new(0), keeper: Keeper::Own })
     }
 
     pub(crate) fn fixed(channel: Channel) -> Self {
         let slots = RwLock::new(vec![Arc::new(Slot::fixed(channel))]);
-        Self { slots, turn: AtomicUsize::new(0), managed: false }
+        Self { slots, turn: AtomicUsize::new(0), keeper: Keeper::None }
+    }
+
+    /// Leaves the choice of endpoints to a channel.
+    pub(crate) fn delegated(channel: Channel, updates: EndpointUpdater) -> Self {
+        let keeper = Keeper::Channel { updates, names: RwLock::default() };
+        Self { keeper, ..Self::fixed(channel) }
     }
 
     /// The endpoint for the next attempt, avoiding the one that just failed where there is another.
@@ -53,33 +72,60 @@ impl Balancer {
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.slots.read().iter().map(|slot| slot.name().to_owned()).collect()
+        match &self.keeper {
+            Keeper::Channel { names, .. } => names.read().clone(),
+            _ => self.slots.read().iter().map(|slot| slot.name().to_owned()).collect(),
+        }
     }
 
-    pub(crate) fn add(&self, address: &str, options: &ConnectOptions) -> Result<()> {
-        if !self.managed {
-            return Err(Error::EndpointsNotManaged);
+    pub(crate) async fn add(&self, address: &str, options: &ConnectOptions) -> Result<()> {
+        match &self.keeper {
+            Keeper::None => Err(Error::EndpointsNotManaged),
+            Keeper::Own => {
+                let mut slots = self.slots.write();
+                if slots.iter().all(|slot| slot.name() != address) {
+                    slots.push(Arc::new(Slot::new(address, options)?));
+                }
+                Ok(())
+            }
+            Keeper::Channel { updates, names } => {
+                let target = target(address, options)?;
+                tell(updates, Change::Insert(target.uri().clone(), target)).await?;
+                let mut names = names.write();
+                names.retain(|name| name != address);
+                names.push(address.to_owned());
+                Ok(())
+            }
         }
-        let mut slots = self.slots.write();
-        if slots.iter().all(|slot| slot.name() != address) {
-            slots.push(Arc::new(Slot::new(address, options)?));
-        }
-        Ok(())
     }
 
-    pub(crate) fn remove(&self, address: &str) -> Result<()> {
-        if !self.managed {
-            return Err(Error::EndpointsNotManaged);
+    pub(crate) async fn remove(&self, address: &str, options: &ConnectOptions) -> Result<()> {
+        let last = |names: &[String]| match names {
+            [only] if only == address => {
+                let text = format!("{address} is the last endpoint; add another one first");
+                Err(Error::EndpointError(text))
+            }
+            _ => Ok(()),
+        };
+        last(&self.names())?;
+        match &self.keeper {
+            Keeper::None => Err(Error::EndpointsNotManaged),
+            Keeper::Own => {
+                self.slots.write().retain(|slot| slot.name() != address);
+                Ok(())
+            }
+            Keeper::Channel { updates, names } => {
+                tell(updates, Change::Remove(target(address, options)?.uri().clone())).await?;
+                names.write().retain(|name| name != address);
+                Ok(())
+            }
         }
-        let mut slots = self.slots.write();
-        if slots.len() == 1 && slots[0].name() == address {
-            return Err(Error::EndpointError(format!(
-                "{address} is the last endpoint; add another one first"
-            )));
-        }
-        slots.retain(|slot| slot.name() != address);
-        Ok(())
     }
+}
+
+async fn tell(updates: &EndpointUpdater, change: Change<Uri, Endpoint>) -> Result<()> {
+    let closed = |_| Error::EndpointError("the balanced channel takes no changes any more".to_owned());
+    updates.send(change).await.map_err(closed)
 }
 
 #[cfg(test)]
@@ -114,6 +160,6 @@ mod tests {
         let slot = set.pick(None);
         slot.failed();
         assert_eq!(set.pick(Some(&slot)).name(), "a:1");
-        assert!(set.remove("a:1").is_err());
+        assert!(set.remove("a:1", &ConnectOptions::new()).await.is_err());
     }
 }

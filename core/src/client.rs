@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use tonic::transport::Channel;
-
 use crate::auth::*;
 use crate::balancer::Balancer;
+use crate::channel::{BalancedChannelBuilder, Channel};
 use crate::cluster::*;
 use crate::connector::Connector;
 use crate::core::Core;
 use crate::election::*;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kv::*;
 use crate::lease::*;
 use crate::lock::*;
@@ -21,6 +20,9 @@ use crate::watch::*;
 
 /// The name of an endpoint that has no address.
 const IN_PROCESS: &str = "in-process";
+
+/// Changes of endpoints that a balanced channel may not have taken notice of yet.
+const CHANGES_MAX: usize = 64;
 
 /// A client of an etcd cluster. Cheap to clone; clones share connections, token, watch stream and keep-alive stream.
 ///
@@ -70,13 +72,42 @@ impl Client {
         Self::connect([IN_PROCESS], Some(options)).await
     }
 
-    /// Makes a client that speaks through a channel made elsewhere, such as one to a server in the same process.
-    pub async fn from_channel(channel: Channel, options: Option<ConnectOptions>) -> Result<Self> {
-        Self::start(Balancer::fixed(channel), options.unwrap_or_default()).await
+    /// Makes a client that leaves the choice of endpoints to a channel that balances over them, and tells it of
+    /// [`add_endpoint`](Self::add_endpoint) and [`remove_endpoint`](Self::remove_endpoint).
+    ///
+    /// [`connect`](Self::connect) knows more about its endpoints: it passes over those that fail, and a read has time
+    /// left for another one. This is for channels with needs of their own.
+    pub async fn connect_with_balanced_channel<E, S, MBC>(
+        endpoints: S,
+        options: Option<ConnectOptions>,
+        make_balanced_channel: MBC,
+    ) -> Result<Self>
+    where
+        E: AsRef<str>,
+        S: AsRef<[E]>,
+        MBC: BalancedChannelBuilder,
+        Error: From<MBC::Error>,
+    {
+        let options = options.unwrap_or_default();
+        let endpoints = endpoints.as_ref();
+        // The channel takes the first changes when it is first used, so there must be room for all of them.
+        let room = endpoints.len() + CHANGES_MAX;
+        let (channel, updates) = make_balanced_channel.balanced_channel(room)?;
+        let balancer = Balancer::delegated(channel, updates);
+        for endpoint in endpoints {
+            balancer.add(endpoint.as_ref(), &options).await?;
+        }
+        Self::start(balancer, options).await
+    }
+
+    /// Makes a client that speaks through a channel made elsewhere: one of the transport, or a service of the
+    /// caller's. Its endpoints cannot be changed.
+    pub async fn from_channel(channel: impl Into<Channel>, options: Option<ConnectOptions>) -> Result<Self> {
+        Self::start(Balancer::fixed(channel.into()), options.unwrap_or_default()).await
     }
 
     async fn start(balancer: Balancer, options: ConnectOptions) -> Result<Self> {
-        let core = Core::new(balancer, options);
+        let core = Core::new(balancer, options)?;
         if core.tokens().user().is_some() {
             core.login(core.tokens().current().login).await?;
         }
@@ -100,12 +131,12 @@ impl Client {
 
     /// Adds an endpoint.
     pub async fn add_endpoint<E: AsRef<str>>(&self, endpoint: E) -> Result<()> {
-        self.core.balancer().add(endpoint.as_ref(), self.core.options())
+        self.core.balancer().add(endpoint.as_ref(), self.core.options()).await
     }
 
     /// Removes an endpoint. Calls in flight on it go on.
     pub async fn remove_endpoint<E: AsRef<str>>(&self, endpoint: E) -> Result<()> {
-        self.core.balancer().remove(endpoint.as_ref())
+        self.core.balancer().remove(endpoint.as_ref(), self.core.options()).await
     }
 
     /// Logs in again, whatever the state of the present token.

@@ -12,11 +12,11 @@ use prost::Message;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::balancer::Balancer;
+use crate::channel::Channel;
 use crate::encoded::Untouched;
 use crate::endpoint::Slot;
 use crate::error::{Error, Result};
@@ -56,11 +56,14 @@ struct Progress {
 }
 
 impl Core {
-    pub(crate) fn new(balancer: Balancer, options: ConnectOptions) -> Self {
+    pub(crate) fn new(balancer: Balancer, options: ConnectOptions) -> Result<Self> {
         let timeout = Some(options.timeout);
         let tokens = TokenStore::new(options.user.clone());
+        if let Some(token) = &options.token {
+            tokens.replace(Some(MetadataValue::try_from(token)?));
+        }
         let (watches, keep_alives) = (Arc::default(), KeepAliveHub::default());
-        Self { shared: Arc::new(Shared { balancer, options, tokens, watches, keep_alives }), timeout }
+        Ok(Self { shared: Arc::new(Shared { balancer, options, tokens, watches, keep_alives }), timeout })
     }
 
     pub(crate) fn with_timeout(&self, timeout: Option<Duration>) -> Self {
@@ -100,7 +103,7 @@ impl Core {
         self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
-                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                grpc.ready().await.map_err(Status::from_error)?;
                 let response = grpc.unary(request, path, ProstCodec::<Q, R>::default()).await?;
                 Ok(response.into_inner())
             }
@@ -113,7 +116,7 @@ impl Core {
         self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
-                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                grpc.ready().await.map_err(Status::from_error)?;
                 Ok(grpc.unary(request, path, Untouched).await?.into_inner())
             }
         })
@@ -133,7 +136,7 @@ impl Core {
         self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
-                grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+                grpc.ready().await.map_err(Status::from_error)?;
                 let response = grpc.server_streaming(request, path, ProstCodec::<Q, R>::default()).await?;
                 Ok(response.into_inner())
             }
@@ -157,7 +160,7 @@ impl Core {
         let mut grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
         let mut request = with_metadata(requests, self.tokens().current());
         request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
-        grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+        grpc.ready().await.map_err(Status::from_error)?;
         let path = PathAndQuery::from_static(method.path);
         Ok(grpc.streaming(request, path, ProstCodec::<Q, R>::default()).await?.into_inner())
     }
@@ -248,7 +251,7 @@ impl Core {
             progress.last = Some(status);
         }
         let last = progress.last.take().unwrap_or_else(|| Status::unavailable("no attempt succeeded"));
-        Err(Error::GRpcStatus(last))
+        Err(retry::report(Verdict::Fail, last))
     }
 
     /// A silent endpoint must not eat a read's whole time while another endpoint could answer.
@@ -283,7 +286,7 @@ impl Core {
         let limit = self.timeout.unwrap_or_default();
         if !progress.in_flight {
             return match progress.last {
-                Some(status) => Error::GRpcStatus(status),
+                Some(status) => retry::report(Verdict::Fail, status),
                 None => Error::deadline(format!("no connection within {limit:?}")),
             };
         }

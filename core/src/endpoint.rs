@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
+use crate::channel::Channel;
 use crate::connector::Connector;
 use crate::error::{Error, Result};
 use crate::options::ConnectOptions;
+use crate::tls;
 
 /// How long a failed endpoint is passed over at first, where another one can serve.
 const DOWN_FIRST: Duration = Duration::from_millis(50);
@@ -92,7 +94,7 @@ impl Slot {
             }
         };
         let outcome = match timeout(self.connect_timeout, connecting).await {
-            Ok(Ok(channel)) => Ok(channel),
+            Ok(Ok(channel)) => Ok(Channel::from(channel)),
             Ok(Err(error)) => Err(deepest(&error)),
             Err(_) => Err(format!("no connection within {:?}", self.connect_timeout)),
         };
@@ -140,16 +142,18 @@ impl Slot {
     }
 }
 
-fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
+/// The address as the transport wants it, with everything the options say about connections.
+pub(crate) fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
     if address.is_empty() {
         return Err(Error::EndpointError("an endpoint is empty; write it as host:port".to_owned()));
     }
-    if address.starts_with("https://") || address.starts_with("unixs://") {
-        let text = format!("{address}: this version speaks plain TCP only; use an http:// endpoint");
+    if address.starts_with("unixs:") {
+        let text = format!("{address}: a Unix socket needs no TLS; write it as unix:path");
         return Err(Error::EndpointError(text));
     }
     let uri = match address.contains("://") || address.starts_with("unix:") {
         true => address.to_owned(),
+        false if options.tls.is_some() => format!("https://{address}"),
         false => format!("http://{address}"),
     };
     let refused = |cause: String| Error::EndpointError(format!("{address}: {cause}; write it as host:port"));
@@ -164,6 +168,11 @@ fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
         .keep_alive_while_idle(options.keep_alive_while_idle);
     if let Some((interval, patience)) = options.keep_alive {
         target = target.http2_keep_alive_interval(interval).keep_alive_timeout(patience);
+    }
+    if target.uri().scheme_str() == Some("https") {
+        let unusable =
+            |error| Error::EndpointError(format!("{address}: cannot set up TLS: {}", deepest(&error)));
+        target = tls::secure(target, options).map_err(unusable)?;
     }
     target
         .user_agent(concat!("etcdkit/", env!("CARGO_PKG_VERSION")))
@@ -190,10 +199,11 @@ mod tests {
             "[::1]:2379",
             "unix:///tmp/socket",
             "unix:/tmp/socket",
+            "https://localhost:2379",
         ] {
             assert!(Slot::new(good, &ConnectOptions::new()).is_ok(), "{good}");
         }
-        for bad in ["", "https://localhost:2379", "http://", "a b:1"] {
+        for bad in ["", "unixs:///tmp/socket", "http://", "https://", "a b:1"] {
             assert!(Slot::new(bad, &ConnectOptions::new()).is_err(), "{bad}");
         }
     }

@@ -7,6 +7,7 @@
 
 mod auth;
 mod balancer;
+pub mod channel;
 mod client;
 mod cluster;
 pub mod concurrency;
@@ -26,11 +27,13 @@ mod options;
 mod range;
 mod response;
 mod retry;
+mod tls;
 mod token;
 mod txn;
 mod watch;
 
 pub use auth::*;
+pub use channel::{BalancedChannelBuilder, Channel, CustomChannel, EndpointUpdater};
 pub use client::Client;
 pub use cluster::*;
 pub use connector::Connector;
@@ -51,6 +54,7 @@ pub use options::{
 };
 pub use range::KeyRange;
 pub use response::{KeyValue, ResponseHeader};
+pub use tls::{Certificate, Identity, TlsOptions, TlsPem};
 pub use tonic::{Code, Status};
 pub use txn::{Compare, CompareOp, Txn, TxnOp, TxnOpResponse, TxnResponse};
 pub use watch::{

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::connector::Connector;
+use crate::tls::TlsOptions;
 
 /// Time limit of a call that has none of its own: what etcdctl grants a command.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,6 +18,7 @@ pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct ConnectOptions {
     pub(crate) user: Option<(String, String)>,
+    pub(crate) token: Option<String>,
     pub(crate) keep_alive: Option<(Duration, Duration)>,
     pub(crate) keep_alive_while_idle: bool,
     pub(crate) timeout: Duration,
@@ -24,6 +26,8 @@ pub struct ConnectOptions {
     pub(crate) tcp_keepalive: Option<Duration>,
     pub(crate) require_leader: bool,
     pub(crate) connector: Option<Connector>,
+    pub(crate) tls: Option<TlsOptions>,
+    pub(crate) tls_unverified: bool,
 }
 
 impl ConnectOptions {
@@ -31,6 +35,7 @@ impl ConnectOptions {
     pub const fn new() -> Self {
         Self {
             user: None,
+            token: None,
             keep_alive: Some((KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT)),
             // etcd closes connections that ping without an open stream.
             keep_alive_while_idle: false,
@@ -39,6 +44,8 @@ impl ConnectOptions {
             tcp_keepalive: None,
             require_leader: false,
             connector: None,
+            tls: None,
+            tls_unverified: false,
         }
     }
 
@@ -46,6 +53,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.user = Some((name.into(), password.into()));
+        self
+    }
+
+    /// Sends this token, such as a JWT made elsewhere, with every call. It is not renewed: a call with a token that is
+    /// over fails with `invalid auth token`. A user given as well logs in and gets a token of its own.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
         self
     }
 

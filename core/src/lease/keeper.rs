@@ -1,7 +1,7 @@
 //! Renewals of all leases of a client over one stream.
 //!
-//! A renewal may be repeated at will, so a broken stream only fails the renewals that were waiting on it; whoever
-//! wants the lease alive asks again, and the next stream is opened for that.
+//! A renewal may be repeated at will, so the renewals that waited on a broken stream are sent again over the next one,
+//! each for as long as a call may take.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use etcdkit_proto::etcdserverpb as pb;
 use futures::Stream;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
@@ -36,17 +36,22 @@ type Answer = mpsc::Sender<Result<LeaseKeepAliveResponse, Status>>;
 struct Renewal {
     id: i64,
     answer: Answer,
+    /// When it is too late to send it once more.
+    until: Instant,
 }
 
 /// The way to the task that owns the stream.
 #[derive(Default)]
 pub(crate) struct KeepAliveHub {
     task: Mutex<Option<mpsc::Sender<Renewal>>>,
+    /// Why the last stream ended, until there is an answer again.
+    failure: Mutex<Option<Status>>,
 }
 
 impl KeepAliveHub {
     async fn ask(&self, core: &Core, id: i64, answer: Answer) -> Result<()> {
-        let mut renewal = Renewal { id, answer };
+        let until = Instant::now() + limit(core);
+        let mut renewal = Renewal { id, answer, until };
         loop {
             let task = self.task(core);
             match task.send(renewal).await {
@@ -69,91 +74,121 @@ impl KeepAliveHub {
     }
 }
 
+/// How long one renewal may take.
+fn limit(core: &Core) -> Duration {
+    core.timeout().unwrap_or(core.options().timeout)
+}
+
 /// Renews a lease once, within the request timeout, over as many streams as it takes.
 pub(super) async fn renew(core: &Core, id: i64) -> Result<LeaseKeepAliveResponse> {
-    let limit = core.timeout().unwrap_or(core.options().timeout);
-    let deadline = Instant::now() + limit;
-    let mut last = None;
-    for round in 0..retry::ATTEMPTS_MAX {
-        let (answer, mut answers) = mpsc::channel(1);
-        let asked = async {
-            core.keep_alives().ask(core, id, answer).await?;
-            Ok::<_, Error>(answers.recv().await)
-        };
-        let status = match timeout_at(deadline, asked).await {
-            Err(_) => break,
-            Ok(answer) => match answer? {
-                Some(Ok(response)) => return Ok(response),
-                Some(Err(status)) => status,
-                None => Status::unavailable("the keep-alive stream ended"),
-            },
-        };
-        if !matches!(retry::judge(method::LEASE_KEEP_ALIVE.class, &status), Verdict::Again | Verdict::Login) {
-            return Err(Error::GRpcStatus(status));
-        }
-        last = Some(status);
-        if timeout_at(deadline, sleep(retry::backoff(round))).await.is_err() {
-            break;
-        }
+    let (answer, mut answers) = mpsc::channel(1);
+    let asked = async {
+        core.keep_alives().ask(core, id, answer).await?;
+        Ok::<_, Error>(answers.recv().await)
+    };
+    match timeout(limit(core), asked).await {
+        Ok(answer) => match answer? {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(status)) => Err(retry::report(Verdict::Fail, status)),
+            None => Err(Error::Internal("the keep-alive task ended".to_owned())),
+        },
+        Err(_) => Err(match core.keep_alives().failure.lock().clone() {
+            Some(status) => retry::report(Verdict::Fail, status),
+            None => Error::deadline(format!("lease {id:x} was not renewed within {:?}", limit(core))),
+        }),
     }
-    Err(match last {
-        Some(status) => retry::report(Verdict::Fail, status),
-        None => Error::deadline(format!("lease {id:x} was not renewed within {limit:?}")),
-    })
 }
 
 async fn run(core: Core, mut renewals: mpsc::Receiver<Renewal>) {
     let mut failed = None;
+    let mut failures = 0;
+    let mut pending = VecDeque::new();
     loop {
-        let Ok(Some(first)) = timeout(IDLE_MAX, renewals.recv()).await else {
-            renewals.close();
-            // What slipped in before the close is told to ask again.
-            while let Some(late) = renewals.recv().await {
-                let _ = late.answer.try_send(Err(Status::unavailable("the keep-alive stream rested")));
+        if pending.is_empty() {
+            match timeout(IDLE_MAX, renewals.recv()).await {
+                Ok(Some(first)) => pending.push_back(first),
+                _ => {
+                    renewals.close();
+                    // What slipped in before the close is served still.
+                    while let Some(late) = renewals.recv().await {
+                        pending.push_back(late);
+                    }
+                    if pending.is_empty() {
+                        return;
+                    }
+                }
             }
-            return;
-        };
+        }
         let slot = core.balancer().pick(failed.as_ref());
         let login = core.tokens().current().login;
         let mut waiting = Waiting::default();
-        let status = match serve(&core, &slot, first, &mut renewals, &mut waiting).await {
-            Ok(()) => continue,
-            Err(status) => status,
+        let began = Instant::now();
+        let Err(status) = serve(&core, &slot, &mut pending, &mut renewals, &mut waiting).await else {
+            continue;
         };
-        waiting.fail(&status);
-        failed = Some(slot.clone());
-        match retry::judge(method::LEASE_KEEP_ALIVE.class, &status) {
-            Verdict::Login => {
-                // A failed login shows as the failure of the next renewal.
-                let _ = core.login(login).await;
-            }
+        *core.keep_alives().failure.lock() = Some(status.clone());
+        let verdict = retry::judge(method::LEASE_KEEP_ALIVE.class, &status);
+        let hopeless = match verdict {
+            Verdict::Login if core.tokens().user().is_some() => core.login(login).await.err().map(refusal),
+            Verdict::Login => Some(status.clone()),
             _ => {
                 slot.failed();
                 slot.disconnect();
+                (verdict != Verdict::Again).then(|| status.clone())
             }
+        };
+        pending.extend(waiting.unanswered());
+        give_up(&mut pending, hopeless, &status);
+        failed = Some(slot);
+        // A stream that worked for a while ended by accident: the first attempt to replace it is immediate.
+        failures = if began.elapsed() > retry::BACKOFF_MAX { 0 } else { failures + 1 };
+        if failures > 0 {
+            sleep(retry::backoff(failures - 1)).await;
         }
     }
+}
+
+/// The refusal of a login, as the renewals that wait for it get it.
+fn refusal(error: Error) -> Status {
+    match error {
+        Error::GRpcStatus(status) | Error::OutcomeUnknown(status) => status,
+        other => Status::new(other.code(), other.message()),
+    }
+}
+
+/// Answers the renewals that are not sent again: all of them, or those whose time is over and those beyond the bound.
+fn give_up(pending: &mut VecDeque<Renewal>, hopeless: Option<Status>, status: &Status) {
+    let now = Instant::now();
+    let mut kept = VecDeque::new();
+    for renewal in pending.drain(..) {
+        if hopeless.is_none() && renewal.until > now && kept.len() < RENEWALS_MAX {
+            kept.push_back(renewal);
+        } else {
+            let _ = renewal.answer.try_send(Err(hopeless.as_ref().unwrap_or(status).clone()));
+        }
+    }
+    *pending = kept;
 }
 
 /// Renewals sent and not answered. The server answers those of one lease in their order.
 #[derive(Default)]
 struct Waiting {
-    by_lease: HashMap<i64, VecDeque<(Instant, Answer)>>,
+    by_lease: HashMap<i64, VecDeque<(Instant, Renewal)>>,
     order: VecDeque<(Instant, i64)>,
 }
 
 impl Waiting {
     fn add(&mut self, renewal: Renewal) {
         let now = Instant::now();
-        self.by_lease.entry(renewal.id).or_default().push_back((now, renewal.answer));
         self.order.push_back((now, renewal.id));
+        self.by_lease.entry(renewal.id).or_default().push_back((now, renewal));
     }
 
     fn answered(&mut self, response: pb::LeaseKeepAliveResponse) {
         let Some(queue) = self.by_lease.get_mut(&response.id) else { return };
-        if let Some((_, answer)) = queue.pop_front() {
+        if let Some((_, renewal)) = queue.pop_front() {
             // Nobody may be reading any more, or too slowly: the answer says nothing the next one does not.
-            let _ = answer.try_send(Ok(response.into()));
+            let _ = renewal.answer.try_send(Ok(response.into()));
         }
         if queue.is_empty() {
             self.by_lease.remove(&response.id);
@@ -172,22 +207,22 @@ impl Waiting {
         None
     }
 
-    fn fail(&mut self, status: &Status) {
-        for (_, answer) in self.by_lease.drain().flat_map(|(_, queue)| queue) {
-            let _ = answer.try_send(Err(status.clone()));
-        }
+    fn unanswered(self) -> impl Iterator<Item = Renewal> {
+        self.by_lease.into_values().flatten().map(|(_, renewal)| renewal)
     }
 }
 
 async fn serve(
     core: &Core,
     slot: &crate::endpoint::Slot,
-    first: Renewal,
+    pending: &mut VecDeque<Renewal>,
     renewals: &mut mpsc::Receiver<Renewal>,
     waiting: &mut Waiting,
 ) -> Result<(), Status> {
     let (requests, outgoing) = mpsc::channel(RENEWALS_MAX);
-    send(&requests, first, waiting)?;
+    while let Some(renewal) = pending.pop_front() {
+        send(&requests, renewal, waiting)?;
+    }
     let opening = core.open(&method::LEASE_KEEP_ALIVE, slot, ReceiverStream::new(outgoing));
     let mut responses: Streaming<pb::LeaseKeepAliveResponse> = match timeout(ANSWER_TIMEOUT, opening).await {
         Ok(opened) => opened?,
@@ -196,16 +231,24 @@ async fn serve(
     slot.succeeded();
     loop {
         let deadline = waiting.deadline();
+        let no_more = renewals.is_closed() && renewals.is_empty();
+        if no_more && deadline.is_none() {
+            return Ok(());
+        }
         let wait = deadline.unwrap_or_else(|| Instant::now() + IDLE_MAX);
         tokio::select! {
             message = responses.message() => match message? {
-                Some(response) => waiting.answered(response),
+                Some(response) => {
+                    waiting.answered(response);
+                    core.keep_alives().failure.lock().take();
+                }
                 None => return Err(Status::unavailable("the server ended the keep-alive stream")),
             },
-            renewal = renewals.recv(), if requests.capacity() > 0 => match renewal {
-                Some(renewal) => send(&requests, renewal, waiting)?,
-                None => return Ok(()),
-            },
+            renewal = renewals.recv(), if requests.capacity() > 0 && !no_more => {
+                if let Some(renewal) = renewal {
+                    send(&requests, renewal, waiting)?;
+                }
+            }
             () = sleep_until(wait) => match deadline {
                 Some(_) => return Err(Status::unavailable(format!("no answer within {ANSWER_TIMEOUT:?}"))),
                 None => return Ok(()),
