@@ -43,9 +43,9 @@ pub use error::{Error, ErrorKind, EtcdError, Result};
 pub use etcdkit_proto as proto;
 pub use kv::*;
 pub use lease::{
-    KeepAlive, LeaseClient, LeaseGrantOptions, LeaseGrantResponse, LeaseKeepAliveResponse,
-    LeaseKeepAliveStream, LeaseKeeper, LeaseLeasesResponse, LeaseLost, LeaseRevokeResponse, LeaseStatus,
-    LeaseTimeToLiveOptions, LeaseTimeToLiveResponse,
+    KeepAlive, KeepAliveEvent, KeepAliveEvents, LeaseClient, LeaseGrantOptions, LeaseGrantResponse,
+    LeaseKeepAliveResponse, LeaseKeepAliveStream, LeaseKeeper, LeaseLeasesResponse, LeaseLost,
+    LeaseRevokeResponse, LeaseStatus, LeaseTimeToLiveOptions, LeaseTimeToLiveResponse,
 };
 pub use lock::*;
 pub use maintenance::*;

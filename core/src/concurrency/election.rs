@@ -27,15 +27,31 @@ impl Election {
     /// Waits until the session leads, with `value` for all to see. Fails with [`Error::SessionExpired`] when the
     /// session ends. Dropping the future leaves the campaign.
     pub async fn campaign(&self, session: &Session, value: impl Into<Vec<u8>>) -> Result<Leadership> {
-        let value = value.into();
-        let prefix = line_prefix(&self.name);
-        let key = place_key(&prefix, session.lease());
-        let mut withdrawal = Withdrawal { session: session.clone(), key: Some(key.clone()) };
-        let place = session.while_alive(enter(session, &key, &value)).await?;
-        let leadership = Leadership { session: session.clone(), name: self.name.clone(), place };
-        session.while_alive(line::reach_front(session, &prefix, &leadership.place)).await?;
+        let mut withdrawal = self.withdrawal(session);
+        let candidacy = self.stand_in_line(session, &value.into()).await?;
+        let leadership = candidacy.lead().await?;
         withdrawal.key = None;
         Ok(leadership)
+    }
+
+    /// Enters the election with `value`, and returns before the outcome is known. The candidate stays in line until
+    /// it [resigns](Candidacy::resign) or its session ends. Dropping the future leaves the line.
+    pub async fn enter(&self, session: &Session, value: impl Into<Vec<u8>>) -> Result<Candidacy> {
+        let mut withdrawal = self.withdrawal(session);
+        let candidacy = self.stand_in_line(session, &value.into()).await?;
+        withdrawal.key = None;
+        Ok(candidacy)
+    }
+
+    fn withdrawal(&self, session: &Session) -> Withdrawal {
+        let key = place_key(&line_prefix(&self.name), session.lease());
+        Withdrawal { session: session.clone(), key: Some(key) }
+    }
+
+    async fn stand_in_line(&self, session: &Session, value: &[u8]) -> Result<Candidacy> {
+        let key = place_key(&line_prefix(&self.name), session.lease());
+        let place = session.while_alive(enter(session, &key, value)).await?;
+        Ok(Candidacy { leadership: Leadership { session: session.clone(), name: self.name.clone(), place } })
     }
 
     /// The present leader. Fails with [`Error::ElectError`] when there is none.
@@ -51,7 +67,15 @@ impl Election {
     /// The present leader, and every change of it or of its value.
     pub fn observe(&self) -> Observer {
         let prefix = line_prefix(&self.name);
-        Observer { client: self.client.clone(), prefix, following: None, ready: VecDeque::new() }
+        let (following, ready) = (None, VecDeque::new());
+        Observer {
+            client: self.client.clone(),
+            prefix,
+            following,
+            ready,
+            tells_vacancy: false,
+            vacant: false,
+        }
     }
 }
 
@@ -105,6 +129,42 @@ impl Drop for Withdrawal {
     }
 }
 
+/// A candidate in the line of an election.
+#[derive(Clone, Debug)]
+pub struct Candidacy {
+    leadership: Leadership,
+}
+
+impl Candidacy {
+    /// The candidate's key.
+    pub fn key(&self) -> &[u8] {
+        self.leadership.key()
+    }
+
+    /// The fencing token that the candidate will have as the leader.
+    pub fn fencing_token(&self) -> i64 {
+        self.leadership.fencing_token()
+    }
+
+    /// Waits until the candidate leads. Fails with [`Error::SessionExpired`] when the session ends. Dropping the
+    /// future leaves the candidate in line.
+    pub async fn lead(&self) -> Result<Leadership> {
+        let Leadership { session, name, place } = &self.leadership;
+        session.while_alive(line::reach_front(session, &line_prefix(name), place)).await?;
+        Ok(self.leadership.clone())
+    }
+
+    /// Changes the candidate's value, leading or not. Fails with [`Error::ElectError`] when the candidacy is over.
+    pub async fn proclaim(&self, value: impl Into<Vec<u8>>) -> Result<()> {
+        self.leadership.proclaim(value).await
+    }
+
+    /// Leaves the line, leading or not. No error when it is over already.
+    pub async fn resign(self) -> Result<()> {
+        self.leadership.resign().await
+    }
+}
+
 /// Leadership won. It lasts until [`resign`](Leadership::resign) or the end of the session, not until the drop.
 #[derive(Clone, Debug)]
 pub struct Leadership {
@@ -154,9 +214,20 @@ pub struct Observer {
     prefix: Vec<u8>,
     following: Option<WatchStream>,
     ready: VecDeque<LeaderResponse>,
+    tells_vacancy: bool,
+    /// Whether the last thing told is that nobody leads.
+    vacant: bool,
 }
 
 impl Observer {
+    /// Tells also when nobody leads, by a response without a pair: at the beginning, and when a leader goes and no
+    /// other candidate is in line.
+    #[must_use]
+    pub fn with_vacancies(mut self) -> Self {
+        self.tells_vacancy = true;
+        self
+    }
+
     /// Waits for the next leader, or the next value of the present one.
     pub async fn message(&mut self) -> Result<Option<LeaderResponse>> {
         loop {
@@ -192,11 +263,16 @@ impl Observer {
         let watches = WatchClient::new(core.clone());
         match leader {
             Some(kv) => {
+                self.vacant = false;
                 let key = kv.key().to_vec();
                 let options = WatchOptions::new().with_start_revision(from);
                 self.following =
                     Some(line::patiently(|| watches.watch(key.clone(), Some(options.clone()))).await?);
                 self.ready.push_back(LeaderResponse { header: front.take_header(), kv: Some(kv) });
+            }
+            None if self.tells_vacancy && !self.vacant => {
+                self.vacant = true;
+                self.ready.push_back(LeaderResponse { header: front.take_header(), kv: None });
             }
             None => {
                 let options = WatchOptions::new().with_prefix().with_start_revision(from);

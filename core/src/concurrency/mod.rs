@@ -23,6 +23,6 @@ mod line;
 mod mutex;
 mod session;
 
-pub use election::{Election, Leadership, Observer};
+pub use election::{Candidacy, Election, Leadership, Observer};
 pub use mutex::{Layout, LockGuard, LockLost, Mutex};
 pub use session::{SESSION_TTL, Session, SessionOptions};

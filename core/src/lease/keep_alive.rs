@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::LeaseKeepAliveResponse;
 use super::keeper::renew;
 use crate::core::Core;
 
@@ -32,6 +33,34 @@ pub enum LeaseLost {
     Refused(String),
 }
 
+/// Unread [`KeepAliveEvent`]s of one lease; further ones are dropped, for the next renewal says the same.
+const EVENTS_MAX: usize = 16;
+
+/// What happens while a lease is kept alive.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeepAliveEvent {
+    /// A renewal is about to be sent.
+    Asked,
+    /// The server renewed the lease.
+    Renewed(LeaseKeepAliveResponse),
+    /// A renewal failed; others follow until the lease is lost.
+    Failed(String),
+}
+
+/// The events of one lease that is kept alive. Reading them is optional: those that nobody reads are dropped.
+#[derive(Debug)]
+pub struct KeepAliveEvents {
+    events: mpsc::Receiver<KeepAliveEvent>,
+}
+
+impl KeepAliveEvents {
+    /// The next event; `None` once the lease is not kept alive any more.
+    pub async fn next(&mut self) -> Option<KeepAliveEvent> {
+        self.events.recv().await
+    }
+}
+
 /// A lease kept alive in the background, until this object is dropped. Dropping it does not revoke the lease.
 pub struct KeepAlive {
     id: i64,
@@ -41,12 +70,17 @@ pub struct KeepAlive {
 
 impl KeepAlive {
     pub(crate) fn start(core: Core, id: i64, ttl: i64) -> Self {
+        Self::observed(core, id, ttl).0
+    }
+
+    pub(crate) fn observed(core: Core, id: i64, ttl: i64) -> (Self, KeepAliveEvents) {
         let (tell, lost) = watch::channel(None);
+        let (happened, events) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(async move {
-            let reason = run(&core, id, ttl).await;
+            let reason = run(&core, id, ttl, &happened).await;
             tell.send_replace(Some(reason));
         });
-        Self { id, lost, task: task.abort_handle() }
+        (Self { id, lost, task: task.abort_handle() }, KeepAliveEvents { events })
     }
 
     /// The lease.
@@ -99,13 +133,16 @@ pub(crate) async fn lost(mut lost: watch::Receiver<Option<LeaseLost>>) -> LeaseL
     }
 }
 
-async fn run(core: &Core, id: i64, ttl: i64) -> LeaseLost {
+async fn run(core: &Core, id: i64, ttl: i64, happened: &mpsc::Sender<KeepAliveEvent>) -> LeaseLost {
+    // Nobody may be reading, or too slowly.
+    let tell = |event| drop(happened.try_send(event));
     let seconds = |ttl: i64| Duration::from_secs(u64::try_from(ttl).unwrap_or(0).max(1));
     let mut ttl = seconds(ttl);
     let mut expires = Instant::now() + ttl;
     let mut cause = "no renewal was answered".to_owned();
     loop {
         let asked = Instant::now();
+        tell(KeepAliveEvent::Asked);
         // Dropped at the deadline: a renewal that arrives later proves nothing about the time in between.
         let answer = tokio::select! {
             answer = renew(core, id) => answer,
@@ -116,10 +153,12 @@ async fn run(core: &Core, id: i64, ttl: i64) -> LeaseLost {
             Ok(response) => {
                 ttl = seconds(response.ttl());
                 expires = asked + ttl;
+                tell(KeepAliveEvent::Renewed(response));
                 sleep(ttl / RENEWALS_PER_TTL).await;
             }
             Err(error) if error.is_passing() => {
                 cause = error.to_string();
+                tell(KeepAliveEvent::Failed(cause.clone()));
                 sleep(RETRY_PAUSE).await;
             }
             Err(error) => return LeaseLost::Refused(error.to_string()),

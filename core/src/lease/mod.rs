@@ -6,7 +6,7 @@ mod keeper;
 use etcdkit_proto::etcdserverpb as pb;
 
 pub(crate) use keep_alive::lost;
-pub use keep_alive::{KeepAlive, LeaseLost};
+pub use keep_alive::{KeepAlive, KeepAliveEvent, KeepAliveEvents, LeaseLost};
 pub(crate) use keeper::KeepAliveHub;
 pub use keeper::{LeaseKeepAliveStream, LeaseKeeper};
 
@@ -59,6 +59,11 @@ impl LeaseClient {
     /// Keeps a lease of `ttl` seconds alive until the returned object is dropped.
     pub fn keep(&self, id: i64, ttl: i64) -> KeepAlive {
         KeepAlive::start(self.core.clone(), id, ttl)
+    }
+
+    /// The same as [`keep`](Self::keep), with every renewal to be seen.
+    pub fn keep_observed(&self, id: i64, ttl: i64) -> (KeepAlive, KeepAliveEvents) {
+        KeepAlive::observed(self.core.clone(), id, ttl)
     }
 
     /// Tells what is left of a lease. An unknown lease has a TTL of -1.

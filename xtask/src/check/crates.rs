@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-server", &["etcdkit-proto"]),
     ("base2histogram", &[]),
     ("etcdkit-cli", &["etcdkit", "etcdkit-proto", "etcdkit-server"]),
+    ("etcdkit-node", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
     ("etcdkit-python", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
     ("etcdkit-spec", &["etcdkit", "etcdkit-proto"]),
     ("etcdkit-spec-driver", &["etcdkit"]),
