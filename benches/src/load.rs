@@ -11,7 +11,7 @@ use etcdkit_proto::etcdserverpb::{
 use hdrhistogram::Histogram;
 use prost::Message;
 
-use crate::call::Connection;
+use crate::http2::Calls;
 
 /// Bytes of each value written.
 const VALUE_BYTES: usize = 256;
@@ -95,37 +95,26 @@ pub(crate) async fn run(
     in_flight: usize,
     until: Until,
 ) -> anyhow::Result<Outcome> {
+    let authority = endpoint.strip_prefix("http://").unwrap_or(endpoint);
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        open.push(Connection::open(endpoint).await?);
+        open.push(Calls::open(authority, operation.path()).await?);
     }
-    let next = Arc::new(AtomicU64::new(0));
+    let start = Instant::now();
     let (limit, deadline) = match until {
-        Until::Elapsed(duration) => (u64::MAX, Some(duration)),
+        Until::Elapsed(duration) => (u64::MAX, Some(start + duration)),
         Until::Requests(count) => (count, None),
     };
-    let start = Instant::now();
-    let callers: Vec<_> = (0..in_flight)
-        .map(|caller| {
-            let mut connection = open[caller % connections].clone();
-            let next = next.clone();
-            tokio::spawn(async move {
-                let mut latencies = Histogram::<u64>::new_with_bounds(1, 600_000_000, 3)?;
-                while deadline.is_none_or(|deadline| start.elapsed() < deadline) {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= limit {
-                        break;
-                    }
-                    let request = operation.request(n);
-                    let sent = Instant::now();
-                    connection.unary(operation.path(), request).await?;
-                    latencies.saturating_record(u64::try_from(sent.elapsed().as_nanos())?);
-                }
-                anyhow::Ok(latencies)
-            })
+    let supply = Supply { operation, next: Arc::default(), limit, deadline };
+    let callers: Vec<_> = open
+        .into_iter()
+        .enumerate()
+        .map(|(order, calls)| {
+            let share = in_flight / connections + usize::from(order < in_flight % connections);
+            tokio::spawn(drive(calls, share, supply.clone()))
         })
         .collect();
-    let mut latencies = Histogram::<u64>::new_with_bounds(1, 600_000_000, 3)?;
+    let mut latencies = histogram()?;
     for caller in callers {
         latencies.add(caller.await??)?;
     }
@@ -135,4 +124,57 @@ pub(crate) async fn run(
         p50_us: latencies.value_at_quantile(0.50) as f64 / 1000.0,
         p99_us: latencies.value_at_quantile(0.99) as f64 / 1000.0,
     })
+}
+
+/// Where callers get their requests from.
+#[derive(Clone)]
+struct Supply {
+    operation: Operation,
+    next: Arc<AtomicU64>,
+    limit: u64,
+    deadline: Option<Instant>,
+}
+
+impl Supply {
+    /// The next request; none when the load ends.
+    fn take(&self) -> Option<Bytes> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return None;
+        }
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        (n < self.limit).then(|| self.operation.request(n))
+    }
+}
+
+/// Keeps `in_flight` calls going on one connection, and returns how long each took in nanoseconds.
+async fn drive(mut calls: Calls, in_flight: usize, supply: Supply) -> anyhow::Result<Histogram<u64>> {
+    let mut latencies = histogram()?;
+    let mut sent = vec![Instant::now(); in_flight];
+    let mut idle: Vec<usize> = (0..in_flight).collect();
+    let mut answered = Vec::with_capacity(in_flight);
+    let mut held: Option<Bytes> = None;
+    loop {
+        while let Some(&caller) = idle.last() {
+            let Some(request) = held.take().or_else(|| supply.take()) else { break };
+            if !calls.has_room(request.len()) {
+                held = Some(request);
+                break;
+            }
+            sent[caller] = Instant::now();
+            calls.call(caller, &request)?;
+            idle.pop();
+        }
+        if idle.len() == in_flight && held.is_none() {
+            return Ok(latencies);
+        }
+        calls.exchange(&mut answered).await?;
+        for caller in answered.drain(..) {
+            latencies.saturating_record(u64::try_from(sent[caller].elapsed().as_nanos())?);
+            idle.push(caller);
+        }
+    }
+}
+
+fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 600_000_000, 3)?)
 }

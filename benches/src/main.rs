@@ -2,6 +2,7 @@
 //! and prints what it saw as figures and as ratios against the first server named.
 
 mod call;
+mod http2;
 mod load;
 mod memory;
 mod report;

@@ -25,6 +25,7 @@ mod tests;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 
@@ -75,6 +76,9 @@ pub struct WalOptions {
     pub segment_bytes_max: u64,
     /// Entries kept in memory for readers, in bytes. Entries not yet synced are kept beyond it.
     pub cache_bytes_max: usize,
+    /// How many wait for something to be written, kept by the owner. A batch is worth waiting for when
+    /// many are about to add to it.
+    pub writers: Arc<AtomicUsize>,
 }
 
 impl WalOptions {
@@ -86,6 +90,7 @@ impl WalOptions {
             segment_bytes_first: SEGMENT_BYTES_FIRST,
             segment_bytes_max: SEGMENT_BYTES_MAX,
             cache_bytes_max: CACHE_BYTES_MAX,
+            writers: Arc::default(),
         }
     }
 }
