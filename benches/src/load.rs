@@ -79,6 +79,7 @@ pub(crate) enum Until {
 
 /// What a load saw.
 pub(crate) struct Outcome {
+    pub(crate) requests: u64,
     pub(crate) per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -120,6 +121,7 @@ pub(crate) async fn run(
     }
     let elapsed = start.elapsed().as_secs_f64();
     Ok(Outcome {
+        requests: latencies.len(),
         per_second: latencies.len() as f64 / elapsed,
         p50_us: latencies.value_at_quantile(0.50) as f64 / 1000.0,
         p99_us: latencies.value_at_quantile(0.99) as f64 / 1000.0,

@@ -15,6 +15,8 @@ use crate::call::Connection;
 
 /// A server that is given longer than this to start has failed.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Linux counts processor time in hundredths of a second.
+const MILLIS_PER_TICK: u64 = 10;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,6 +83,18 @@ impl Server {
     pub(crate) fn memory_mib(&self) -> anyhow::Result<(f64, f64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         Ok((status_mib(&status, "VmRSS:")?, status_mib(&status, "VmHWM:")?))
+    }
+
+    /// Processor time used since the start, by all threads.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in parentheses, may contain spaces; utime and stime are fields 14 and 15.
+        let fields = stat.rsplit_once(')').context("no name in /proc/PID/stat")?.1;
+        let mut ticks = 0;
+        for field in fields.split_whitespace().skip(11).take(2) {
+            ticks += field.parse::<u64>()?;
+        }
+        Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
     }
 
     /// Bytes on disk, in MiB.

@@ -117,10 +117,14 @@ impl Bench<'_> {
             return Ok(());
         }
         let until = Until::Elapsed(self.duration());
+        let before = server.cpu()?;
         let seen = load::run(&server.endpoint(), operation, connections, in_flight, until).await?;
+        let cpu = server.cpu()? - before;
         self.record(&name, "/s", false, seen.per_second);
         self.record(&format!("{name} p50"), "us", true, seen.p50_us);
         self.record(&format!("{name} p99"), "us", true, seen.p99_us);
+        let cpu_us = cpu.as_secs_f64() * 1e6 / seen.requests as f64;
+        self.record(&format!("{name} CPU each"), "us", true, cpu_us);
         Ok(())
     }
 

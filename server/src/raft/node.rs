@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
@@ -159,8 +158,6 @@ pub struct RaftNode {
     raft: Raft<TypeConfig, Applying>,
     wal: Arc<Wal<Logged>>,
     leadership: watch::Receiver<Leadership>,
-    /// Proposals on their way; the log makes its batches by it.
-    writers: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for RaftNode {
@@ -175,7 +172,6 @@ impl RaftNode {
     pub async fn start(options: RaftOptions, machine: Box<dyn StateMachine>) -> Result<RaftNode, StartError> {
         let config = config(&options)?;
         let wal_options = WalOptions::new(options.io.clone(), &options.wal_dir);
-        let writers = wal_options.writers.clone();
         let wal = tokio::task::spawn_blocking(move || Wal::open(wal_options))
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))??;
@@ -186,7 +182,7 @@ impl RaftNode {
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
         let leadership = watch_leadership(&raft, options.node_id);
-        let node = RaftNode { raft, wal, leadership, writers };
+        let node = RaftNode { raft, wal, leadership };
         node.lead_alone(&options).await?;
         Ok(node)
     }
@@ -214,7 +210,6 @@ impl RaftNode {
 
     /// Puts a command into the log and waits until it is durable and applied.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
-        let _writer = Writer::of(&self.writers);
         match self.raft.client_write(Proposal::new(command)).await {
             Ok(response) => Ok(response.data),
             Err(RaftError::Fatal(fatal)) => Err(match self.stop_reason(&fatal) {
@@ -310,22 +305,6 @@ impl RaftNode {
             Fatal::Panicked => Some("an internal error; see the log".into()),
             Fatal::Stopped => None,
         }
-    }
-}
-
-/// One proposal on its way.
-struct Writer<'a>(&'a AtomicUsize);
-
-impl<'a> Writer<'a> {
-    fn of(writers: &'a AtomicUsize) -> Writer<'a> {
-        writers.fetch_add(1, Ordering::Relaxed);
-        Writer(writers)
-    }
-}
-
-impl Drop for Writer<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

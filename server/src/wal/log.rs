@@ -3,12 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Notify, watch};
 
 use super::prepare::Preparer;
@@ -17,9 +15,6 @@ use super::recovery::{Recovered, recover};
 use super::segment::Segment;
 use super::writer::Writer;
 use super::{Completion, LogEntry, Position, QUEUE_BYTES_MAX, RECORD_BYTES_MAX, WalError, WalOptions};
-
-static GATHER: std::sync::LazyLock<Duration> = std::sync::LazyLock::new(|| Duration::from_micros(std::env::var("GATHER").ok().and_then(|v| v.parse().ok()).unwrap_or(300)));
-static NUM: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("NUM").ok().and_then(|v| v.parse().ok()).unwrap_or(50));
 
 /// Entries read from a segment in one piece, in bytes: as much as a disk reads in about a millisecond.
 const READ_BYTES_MAX: u64 = 1 << 20;
@@ -78,8 +73,6 @@ pub(super) struct Inner<E> {
     /// Oldest first; the last one is being written.
     pub(super) segments: Vec<Segment>,
     queue: Queue,
-    /// Records at which the writer wants to be woken.
-    wanted: usize,
     closed: bool,
 }
 
@@ -89,7 +82,6 @@ pub(super) struct Shared<E> {
     room: Notify,
     failure: watch::Sender<Option<Arc<WalError>>>,
     cache_bytes_max: usize,
-    writers: Arc<AtomicUsize>,
 }
 
 /// A write-ahead log. Shared between threads by reference; closed when dropped.
@@ -117,7 +109,7 @@ impl<E: LogEntry> Wal<E> {
         let preparer = Preparer::start(options.io.clone(), &options.dir)
             .map_err(WalError::io("start a thread for", &options.dir))?;
         let writer = Writer::new(&options, preparer, &mut recovered)?;
-        let shared = Arc::new(Shared::new(recovered, &options));
+        let shared = Arc::new(Shared::new(recovered, options.cache_bytes_max));
         let thread = std::thread::Builder::new()
             .name("wal-write".into())
             .spawn({
@@ -186,9 +178,7 @@ impl<E: LogEntry> Wal<E> {
         }
         inner.evict(self.shared.cache_bytes_max);
         inner.queue.completions.push(done);
-        if inner.queue.records.len() >= inner.wanted {
-            self.shared.wake.notify_one();
-        }
+        self.shared.wake.notify_one();
         Ok(())
     }
 
@@ -280,7 +270,7 @@ impl<E: LogEntry> Drop for Wal<E> {
 }
 
 impl<E: LogEntry> Shared<E> {
-    fn new(recovered: Recovered, options: &WalOptions) -> Shared<E> {
+    fn new(recovered: Recovered, cache_bytes_max: usize) -> Shared<E> {
         let first = recovered.first();
         Shared {
             inner: Mutex::new(Inner {
@@ -295,14 +285,12 @@ impl<E: LogEntry> Shared<E> {
                 next_ticket: 0,
                 segments: recovered.segments,
                 queue: Queue::default(),
-                wanted: 0,
                 closed: false,
             }),
             wake: Condvar::new(),
             room: Notify::new(),
             failure: watch::Sender::new(None),
-            cache_bytes_max: options.cache_bytes_max,
-            writers: options.writers.clone(),
+            cache_bytes_max,
         }
     }
 
@@ -324,7 +312,6 @@ impl<E: LogEntry> Shared<E> {
         while inner.queue.records.is_empty() && inner.queue.completions.is_empty() && !inner.closed {
             self.wake.wait(&mut inner);
         }
-        self.gather(&mut inner);
         std::mem::swap(&mut inner.queue, batch);
         if std::mem::take(&mut batch.committed_moved) {
             let committed = inner.committed;
@@ -336,21 +323,6 @@ impl<E: LogEntry> Shared<E> {
         drop(inner);
         self.room.notify_waiters();
         closed
-    }
-
-    /// Waits until half of those who wait for the log are in the batch, or [`GATHER_MAX`] is over.
-    fn gather(&self, inner: &mut MutexGuard<'_, Inner<E>>) {
-        let deadline = Instant::now() + *GATHER;
-        loop {
-            inner.wanted = self.writers.load(Ordering::Relaxed) * *NUM / 100;
-            if inner.queue.records.len() >= inner.wanted || inner.closed {
-                break;
-            }
-            if self.wake.wait_until(inner, deadline).timed_out() {
-                break;
-            }
-        }
-        inner.wanted = 0;
     }
 
     /// Notes where the entries of a synced batch are, and returns the segments nobody needs any more.

@@ -25,7 +25,6 @@ mod tests;
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 
@@ -76,9 +75,6 @@ pub struct WalOptions {
     pub segment_bytes_max: u64,
     /// Entries kept in memory for readers, in bytes. Entries not yet synced are kept beyond it.
     pub cache_bytes_max: usize,
-    /// How many wait for something to be written, kept by the owner. A batch is worth waiting for when
-    /// many are about to add to it.
-    pub writers: Arc<AtomicUsize>,
 }
 
 impl WalOptions {
@@ -90,7 +86,6 @@ impl WalOptions {
             segment_bytes_first: SEGMENT_BYTES_FIRST,
             segment_bytes_max: SEGMENT_BYTES_MAX,
             cache_bytes_max: CACHE_BYTES_MAX,
-            writers: Arc::default(),
         }
     }
 }
