@@ -1,0 +1,2 @@
+/** Users, roles and permissions. */
+package io.etcdkit.auth;

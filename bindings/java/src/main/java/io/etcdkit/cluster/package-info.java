@@ -1,0 +1,2 @@
+/** Members of the cluster. */
+package io.etcdkit.cluster;

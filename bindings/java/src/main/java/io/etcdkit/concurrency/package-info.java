@@ -1,0 +1,2 @@
+/** Sessions and locks of the core. */
+package io.etcdkit.concurrency;

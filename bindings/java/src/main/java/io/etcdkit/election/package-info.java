@@ -1,0 +1,2 @@
+/** Answers of elections. */
+package io.etcdkit.election;

@@ -1,0 +1,2 @@
+/** Answers of the key space. */
+package io.etcdkit.kv;

@@ -1,0 +1,2 @@
+/** Answers about leases. */
+package io.etcdkit.lease;

@@ -1,0 +1,2 @@
+/** Answers of the lock service. */
+package io.etcdkit.lock;

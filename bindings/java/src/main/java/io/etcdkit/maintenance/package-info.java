@@ -1,0 +1,2 @@
+/** Answers of maintenance. */
+package io.etcdkit.maintenance;

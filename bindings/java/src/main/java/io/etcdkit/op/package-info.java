@@ -1,0 +1,2 @@
+/** Comparisons and operations of transactions. */
+package io.etcdkit.op;

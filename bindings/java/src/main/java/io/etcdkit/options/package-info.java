@@ -1,0 +1,2 @@
+/** Options of requests. */
+package io.etcdkit.options;

@@ -1,0 +1,2 @@
+/** The client and its services, and the embedded server. */
+package io.etcdkit;

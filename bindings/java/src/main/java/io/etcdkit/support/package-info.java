@@ -1,0 +1,2 @@
+/** Closing and observers. */
+package io.etcdkit.support;

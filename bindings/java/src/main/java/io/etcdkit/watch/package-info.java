@@ -1,0 +1,2 @@
+/** Events. */
+package io.etcdkit.watch;
