@@ -25,13 +25,22 @@ const PERIODIC_INTERVAL_MAX: Duration = Duration::from_secs(3600);
 /// Time before a removal that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+/// How fast dropped history is removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Records removed in one step.
+    pub(crate) records: usize,
+    /// Time between two steps.
+    pub(crate) pause: Duration,
+}
+
 /// Removes what compactions dropped, in small steps with pauses, so that other work goes on. Runs until
 /// `stopping`.
-pub(crate) async fn remove_dropped(store: Store, pause: Duration, stopping: CancellationToken) {
+pub(crate) async fn remove_dropped(store: Store, pace: Pace, stopping: CancellationToken) {
     loop {
         let step = store.clone();
-        let pause = match tokio::task::spawn_blocking(move || step.compact_step()).await {
-            Ok(Ok(true)) => Some(pause),
+        let pause = match tokio::task::spawn_blocking(move || step.compact_step_of(pace.records)).await {
+            Ok(Ok(true)) => Some(pace.pause),
             Ok(Ok(false)) => None,
             Ok(Err(error)) => {
                 tracing::error!(%error, "failed to remove compacted history");

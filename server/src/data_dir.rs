@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use sha1::{Digest, Sha1};
 
-use crate::config::MemberUrl;
+use crate::config::{ConfigError, MemberUrl};
 use crate::io::{Io, IoLock, OpenMode};
 
 const MEMBER: &str = "member";
@@ -37,6 +37,9 @@ pub enum DataDirError {
          restore a snapshot of it, or choose another directory", .0.display()
     )]
     Etcd(PathBuf),
+    /// The settings do not fit a new directory.
+    #[error(transparent)]
+    Founding(#[from] ConfigError),
     /// Somebody's files.
     #[error("the data directory {dir} holds {found:?} and no member of etcdkit: choose another directory", dir = dir.display())]
     Foreign {
@@ -98,16 +101,22 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Takes the directory, creating it with the given identity when there is none yet.
-    pub(crate) fn open(io: &Arc<dyn Io>, dir: &Path, new: Identity) -> Result<Self, DataDirError> {
+    /// Takes the directory; when there is none yet it is created, with the identity that `found` gives.
+    pub(crate) fn open(
+        io: &Arc<dyn Io>,
+        dir: &Path,
+        found: impl FnOnce() -> Result<Identity, ConfigError>,
+    ) -> Result<Self, DataDirError> {
         let member = dir.join(MEMBER);
         io.create_dir(&member).map_err(file("create", &member))?;
+        warn_of_wide_mode(io.as_ref(), dir);
         let lock = lock(io.as_ref(), dir, &member)?;
         let names = io.list(&member).map_err(file("list", &member))?;
         let identity = if names.iter().any(|name| name == IDENTITY) {
             read_identity(io.as_ref(), &member.join(IDENTITY))?
         } else {
             refuse_foreign(dir, &names)?;
+            let new = found()?;
             write_identity(io.as_ref(), &member, new)?;
             new
         };
@@ -120,6 +129,17 @@ impl DataDir {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.member.join("log")
+    }
+}
+
+/// etcd 3.7 starts on such a directory and says so; an error would lock out those whose volumes come this way.
+fn warn_of_wide_mode(io: &dyn Io, dir: &Path) {
+    if let Ok(Some(mode)) = io.dir_mode_if_wide(dir) {
+        tracing::warn!(
+            dir = %dir.display(),
+            mode = format!("{mode:o}"),
+            "others than the owner may look into the data directory; the recommended mode is 700"
+        );
     }
 }
 
@@ -210,12 +230,12 @@ mod tests {
     fn an_identity_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let io: Arc<dyn Io> = Arc::new(DiskIo);
-        let first = DataDir::open(&io, dir.path(), identity()).unwrap();
-        let in_use = DataDir::open(&io, dir.path(), identity()).unwrap_err();
+        let first = DataDir::open(&io, dir.path(), || Ok(identity())).unwrap();
+        let in_use = DataDir::open(&io, dir.path(), || Ok(identity())).unwrap_err();
         assert!(matches!(in_use, DataDirError::InUse(_)), "{in_use}");
         drop(first);
-        let other = Identity { member_id: 1, cluster_id: 2 };
-        assert_eq!(DataDir::open(&io, dir.path(), other).unwrap().identity, identity());
+        let again = DataDir::open(&io, dir.path(), || Err(ConfigError("not asked".into()))).unwrap();
+        assert_eq!(again.identity, identity());
     }
 
     #[test]
@@ -223,19 +243,39 @@ mod tests {
         let io: Arc<dyn Io> = Arc::new(DiskIo);
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("member/snap")).unwrap();
-        let error = DataDir::open(&io, dir.path(), identity()).unwrap_err();
+        let error = DataDir::open(&io, dir.path(), || Ok(identity())).unwrap_err();
         assert!(matches!(error, DataDirError::Etcd(_)), "{error}");
 
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("member")).unwrap();
         std::fs::write(dir.path().join("member/notes"), "mine").unwrap();
-        let error = DataDir::open(&io, dir.path(), identity()).unwrap_err();
+        let error = DataDir::open(&io, dir.path(), || Ok(identity())).unwrap_err();
         assert!(error.to_string().contains("member/notes"), "{error}");
 
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
-        let error = DataDir::open(&io, &dir.path().join("file"), identity()).unwrap_err();
+        let error = DataDir::open(&io, &dir.path().join("file"), || Ok(identity())).unwrap_err();
         assert!(matches!(error, DataDirError::File { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_founding_that_is_refused_leaves_the_directory_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let io: Arc<dyn Io> = Arc::new(DiskIo);
+        let refused = || Err(ConfigError("no".into()));
+        assert!(matches!(DataDir::open(&io, dir.path(), refused), Err(DataDirError::Founding(_))));
+        DataDir::open(&io, dir.path(), || Ok(identity())).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_mode_that_lets_others_in_is_noticed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, noticed) in [(0o700, None), (0o755, Some(0o755)), (0o710, Some(0o710))] {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(DiskIo.dir_mode_if_wide(dir.path()).unwrap(), noticed, "{mode:o}");
+        }
     }
 
     #[test]

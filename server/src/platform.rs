@@ -1,12 +1,14 @@
 //! What differs between operating systems.
 
-pub(crate) use system::{create_private_dir, owner_only, read_exact_at, sync_dir, write_all_at};
+pub(crate) use system::{
+    create_private_dir, dir_mode_if_wide, owner_only, read_exact_at, sync_dir, write_all_at,
+};
 
 #[cfg(unix)]
 mod system {
     use std::fs::{DirBuilder, File, OpenOptions};
     use std::io::Result;
-    use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+    use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
     use std::path::Path;
 
     /// Keys and values may be secrets: nobody but the owner reads the data directory.
@@ -19,6 +21,13 @@ mod system {
 
     pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
         DirBuilder::new().mode(DIR_MODE).create(dir)
+    }
+
+    /// The mode of a directory that others than its owner may look into; none when only the owner may.
+    pub(crate) fn dir_mode_if_wide(dir: &Path) -> Result<Option<u32>> {
+        const PERMISSION_BITS: u32 = 0o777;
+        let mode = std::fs::metadata(dir)?.permissions().mode() & PERMISSION_BITS;
+        Ok((mode & !DIR_MODE != 0).then_some(mode))
     }
 
     pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
@@ -46,6 +55,11 @@ mod system {
 
     pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
         DirBuilder::new().create(dir)
+    }
+
+    /// Windows has access lists instead of modes.
+    pub(crate) fn dir_mode_if_wide(_dir: &Path) -> Result<Option<u32>> {
+        Ok(None)
     }
 
     /// NTFS journals names itself and offers no way to sync a directory.

@@ -13,7 +13,7 @@ use crate::api::{Api, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock,
 use crate::apply::Applier;
 use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
 use crate::clock::Clock;
-use crate::compactor::{self, AutoCompactor};
+use crate::compactor::{self, AutoCompactor, Pace};
 use crate::config::{Config, ConfigError, MemberUrl, RECEIVE_OVERHEAD_BYTES, Storage};
 use crate::data_dir::{DataDir, DataDirError, Identity};
 use crate::expiry::Expiry;
@@ -355,7 +355,11 @@ async fn bind_all(urls: &[MemberUrl]) -> Result<Vec<Bound>, StartError> {
 }
 
 async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberParts, StartError> {
-    let new_identity = Identity::of_single_member(&config.members()?, &config.initial_cluster_token);
+    let founding = config.clone();
+    let found = move || {
+        founding.check_founding()?;
+        Ok(Identity::of_single_member(&founding.members()?, &founding.initial_cluster_token))
+    };
     let storage = config.storage();
     let io: Arc<dyn Io> = match (io, &storage) {
         (Some(io), _) => io,
@@ -367,7 +371,7 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         Storage::Memory => (EngineKind::Memory, PathBuf::from("/memory")),
     };
     let disk = Arc::clone(&io);
-    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, new_identity)).await;
+    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, found)).await;
     let State { data_dir, backend, store, lessor } = opened.map_err(|_stopped| StartError::Stopped)??;
     let watch_options = HubOptions {
         fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
@@ -403,8 +407,13 @@ struct State {
 }
 
 /// Reads what the directory holds. Blocks.
-fn open_state(io: &Arc<dyn Io>, dir: &Path, engine: EngineKind, new: Identity) -> Result<State, StartError> {
-    let data_dir = DataDir::open(io, dir, new)?;
+fn open_state(
+    io: &Arc<dyn Io>,
+    dir: &Path,
+    engine: EngineKind,
+    found: impl FnOnce() -> Result<Identity, ConfigError>,
+) -> Result<State, StartError> {
+    let data_dir = DataDir::open(io, dir, found)?;
     let backend = Backend::open(Arc::clone(io), &data_dir.backend(), engine, BackendOptions::default())?;
     let lessor = Arc::new(Lessor::open(&backend)?);
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
@@ -496,8 +505,8 @@ fn spawn_background(
         election_timeout: config.election_timeout,
     };
     tasks.spawn(expiry.run(stopping.clone()));
-    let pause = config.compaction_sleep_interval;
-    tasks.spawn(compactor::remove_dropped(member.store.clone(), pause, stopping.clone()));
+    let pace = Pace { records: config.compaction_batch_limit, pause: config.compaction_sleep_interval };
+    tasks.spawn(compactor::remove_dropped(member.store.clone(), pace, stopping.clone()));
     let auto = AutoCompactor {
         mode: config.auto_compaction,
         store: member.store.clone(),

@@ -269,11 +269,19 @@ impl Config {
             ));
         };
         members.check_advertised(&self.name, advertised)?;
-        if members.len() > 1 {
-            return refuse(format!(
-                "--initial-cluster names {} members: this version runs single-member clusters only",
-                members.len()
-            ));
+        Ok(own.clone())
+    }
+
+    /// Checks that this member can found its cluster. Asked on a new data directory alone: a member that has one
+    /// knows its cluster, and etcd ignores the initial settings then too.
+    pub(crate) fn check_founding(&self) -> Result<(), ConfigError> {
+        if let Some(cluster) = &self.initial_cluster {
+            let members = UrlsByName::parse(cluster)?.len();
+            if members > 1 {
+                return refuse(format!(
+                    "--initial-cluster names {members} members: this version runs single-member clusters only"
+                ));
+            }
         }
         if self.initial_cluster_state == ClusterState::Existing {
             return refuse(
@@ -282,7 +290,7 @@ impl Config {
                     .to_owned(),
             );
         }
-        Ok(own.clone())
+        Ok(())
     }
 }
 

@@ -67,6 +67,10 @@ impl Io for DiskIo {
         }
     }
 
+    fn dir_mode_if_wide(&self, dir: &Path) -> Result<Option<u32>> {
+        platform::dir_mode_if_wide(dir)
+    }
+
     fn sync_dir(&self, dir: &Path) -> Result<()> {
         platform::sync_dir(dir)
     }

@@ -51,6 +51,12 @@ pub trait Io: Debug + Send + Sync {
     /// directory that got a new entry. Nothing to do when it is there.
     fn create_dir(&self, dir: &Path) -> Result<()>;
 
+    /// The mode of a directory that others than its owner may look into; none when only the owner may, and
+    /// where there are no modes.
+    fn dir_mode_if_wide(&self, _dir: &Path) -> Result<Option<u32>> {
+        Ok(None)
+    }
+
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> Result<()>;
 

@@ -246,7 +246,6 @@ impl RaftNode {
     pub fn status(&self) -> RaftStatus {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        let index = |id: &Option<super::LogId>| id.as_ref().map_or(0, |id| id.index);
         RaftStatus {
             leadership: Leadership {
                 term: metrics.current_term,
@@ -254,8 +253,8 @@ impl RaftNode {
                 is_leader: metrics.current_leader == Some(metrics.id) && metrics.state.is_leader(),
             },
             last_log_index: metrics.last_log_index.unwrap_or(0),
-            committed_index: index(&metrics.local_committed),
-            applied_index: index(&metrics.last_applied),
+            committed_index: index_of(metrics.local_committed.as_ref()),
+            applied_index: index_of(metrics.last_applied.as_ref()),
             voters: metrics.membership_config.voter_ids().count(),
         }
     }
@@ -264,8 +263,7 @@ impl RaftNode {
     pub fn apply_backlog(&self) -> u64 {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
-        let index = |id: &Option<super::LogId>| id.as_ref().map_or(0, |id| id.index);
-        index(&metrics.local_committed).saturating_sub(index(&metrics.last_applied))
+        index_of(metrics.local_committed.as_ref()).saturating_sub(index_of(metrics.last_applied.as_ref()))
     }
 
     /// Follows who leads.
@@ -306,6 +304,11 @@ impl RaftNode {
             Fatal::Stopped => None,
         }
     }
+}
+
+/// The index of a position; 0, which no entry has, before the first.
+fn index_of(id: Option<&super::LogId>) -> u64 {
+    id.map_or(0, |id| id.index)
 }
 
 fn config(options: &RaftOptions) -> Result<Arc<Config>, StartError> {
