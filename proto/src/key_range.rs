@@ -42,6 +42,15 @@ impl KeyRange {
         matches!(self, KeyRange::Span(start, end) if end <= start)
     }
 
+    /// The pair as requests spell it.
+    pub fn to_request(&self) -> (Bytes, Bytes) {
+        match self {
+            KeyRange::One(key) => (key.clone(), Bytes::new()),
+            KeyRange::Span(start, end) => (start.clone(), end.clone()),
+            KeyRange::From(start) => (start.clone(), Bytes::from_static(FROM_KEY)),
+        }
+    }
+
     /// The first possible key.
     pub fn start(&self) -> &Bytes {
         match self {

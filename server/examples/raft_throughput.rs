@@ -70,7 +70,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn put(number: u64) -> Command {
     let key = Bytes::from(format!("bench/{number:011}"));
     let value = Bytes::from_static(&[7; VALUE_BYTES]);
-    Command { operation: Some(Operation::Put(PutRequest { key, value, ..PutRequest::default() })) }
+    Command {
+        operation: Some(Operation::Put(PutRequest { key, value, ..PutRequest::default() })),
+        caller: None,
+    }
 }
 
 async fn writes(node: &RaftNode, tasks: u64, duration: Duration) -> Vec<Duration> {

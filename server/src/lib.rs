@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod auth;
 pub mod backend;
 mod clock;
 pub mod command;

@@ -15,7 +15,7 @@ use prost::Message;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::Backend;
-use crate::command::{Applied, Command, Operation};
+use crate::command::{Applied, Caller, Command, Operation};
 use crate::raft::{ProposeError, RaftNode};
 
 /// Committed entries that may wait to be applied, as in etcd.
@@ -94,8 +94,17 @@ impl Proposer {
     /// An error of admission means that nothing happened. A timeout, or a caller that stops waiting, leaves
     /// open whether the command takes effect.
     pub async fn propose(&self, operation: Operation) -> Result<Applied, ProposalError> {
+        self.propose_for(None, operation).await
+    }
+
+    /// As [`Self::propose`], for a caller whose rights are asked again when the command is applied.
+    pub async fn propose_for(
+        &self,
+        caller: Option<Caller>,
+        operation: Operation,
+    ) -> Result<Applied, ProposalError> {
         self.admit_cost(cost(&operation))?;
-        let command = Command { operation: Some(operation) };
+        let command = Command { operation: Some(operation), caller };
         let bytes = command.encoded_len() + ENTRY_OVERHEAD_BYTES;
         if bytes > self.shared.limits.request_bytes_max {
             return Err(EtcdError::RequestTooLarge.into());
@@ -186,7 +195,10 @@ fn cost(operation: &Operation) -> u64 {
         Operation::Put(put) => put_cost(put),
         Operation::Txn(txn) => txn_cost(txn),
         Operation::LeaseGrant(_) => LEASE_BYTES,
-        Operation::DeleteRange(_) | Operation::Compact(_) | Operation::LeaseRevoke(_) => 0,
+        Operation::DeleteRange(_)
+        | Operation::Compact(_)
+        | Operation::LeaseRevoke(_)
+        | Operation::Auth(_) => 0,
     }
 }
 

@@ -9,8 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Api, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance, Watch};
+use crate::api::{
+    Access, Api, Auth, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance, Passwords,
+    Watch,
+};
 use crate::apply::Applier;
+use crate::auth::AuthStore;
 use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
 use crate::clock::Clock;
 use crate::compactor::{self, AutoCompactor, Pace};
@@ -39,6 +43,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// added up, so this only bounds how long a full server stays closed after it was emptied.
 const MEASURE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often tokens are looked through. One whose time is up is refused when it is used; this gives its memory back.
+const TOKEN_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -65,6 +72,9 @@ pub enum StartError {
     /// The stored leases cannot be read.
     #[error(transparent)]
     Leases(#[from] crate::lease::OpenError),
+    /// The stored users cannot be read.
+    #[error(transparent)]
+    Auth(#[from] crate::auth::OpenError),
     /// The log cannot be opened, or consensus does not start.
     #[error(transparent)]
     Raft(#[from] crate::raft::StartError),
@@ -274,6 +284,7 @@ struct MemberParts {
     backend: Backend,
     store: Store,
     lessor: Arc<Lessor>,
+    auth: Arc<AuthStore>,
     hub: Hub,
     raft: RaftNode,
     data_dir: DataDir,
@@ -330,8 +341,8 @@ async fn stop_in_order(
     if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::warn!("some calls did not end in time and are cut off");
     }
-    let MemberParts { backend, store, lessor, hub, raft, data_dir, .. } = member;
-    drop((store, lessor, hub, proposer));
+    let MemberParts { backend, store, lessor, auth, hub, raft, data_dir, .. } = member;
+    drop((store, lessor, auth, hub, proposer));
     raft.shutdown().await;
     let flushed = tokio::task::spawn_blocking(move || {
         if let Err(error) = backend.flush() {
@@ -371,14 +382,17 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         Storage::Memory => (EngineKind::Memory, PathBuf::from("/memory")),
     };
     let disk = Arc::clone(&io);
-    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, found)).await;
-    let State { data_dir, backend, store, lessor } = opened.map_err(|_stopped| StartError::Stopped)??;
+    let token_ttl = config.auth_token_ttl;
+    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, token_ttl, found)).await;
+    let State { data_dir, backend, store, lessor, auth } =
+        opened.map_err(|_stopped| StartError::Stopped)??;
     let watch_options = HubOptions {
         fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
         ..HubOptions::default()
     };
     let hub = Hub::new(store.clone(), watch_options);
-    let applier = Applier::new(backend.clone(), store.clone(), Arc::clone(&lessor), hub.clone());
+    let applier =
+        Applier::new(backend.clone(), store.clone(), Arc::clone(&lessor), Arc::clone(&auth), hub.clone());
     let options = RaftOptions {
         address: config.initial_advertise_peer_urls.first().map(MemberUrl::to_string).unwrap_or_default(),
         heartbeat_interval: config.heartbeat_interval,
@@ -393,6 +407,7 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         backend,
         store,
         lessor,
+        auth,
         hub,
         raft,
         data_dir,
@@ -404,6 +419,7 @@ struct State {
     backend: Backend,
     store: Store,
     lessor: Arc<Lessor>,
+    auth: Arc<AuthStore>,
 }
 
 /// Reads what the directory holds. Blocks.
@@ -411,13 +427,16 @@ fn open_state(
     io: &Arc<dyn Io>,
     dir: &Path,
     engine: EngineKind,
+    token_ttl: Duration,
     found: impl FnOnce() -> Result<Identity, ConfigError>,
 ) -> Result<State, StartError> {
     let data_dir = DataDir::open(io, dir, found)?;
     let backend = Backend::open(Arc::clone(io), &data_dir.backend(), engine, BackendOptions::default())?;
     let lessor = Arc::new(Lessor::open(&backend)?);
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
-    Ok(State { data_dir, backend, store, lessor })
+    let token_ttl_ms = u64::try_from(token_ttl.as_millis()).unwrap_or(u64::MAX);
+    let auth = Arc::new(AuthStore::open(&backend, token_ttl_ms)?);
+    Ok(State { data_dir, backend, store, lessor, auth })
 }
 
 fn propose_within_limits(config: &Config, member: &MemberParts) -> Proposer {
@@ -439,11 +458,14 @@ fn assemble(
     let Identity { member_id, cluster_id } = member.identity;
     let headers = Headers::new(cluster_id, member_id, &member.raft, member.store.clone());
     let gate = ReadGate::new(member.raft.clone(), config.request_timeout());
+    let access =
+        Access { auth: Arc::clone(&member.auth), lessor: Arc::clone(&member.lessor), clock: member.clock };
     let kv = Kv {
         headers: headers.clone(),
         store: member.store.clone(),
         proposer: proposer.clone(),
         gate: gate.clone(),
+        access: access.clone(),
         ops_max: config.max_txn_ops,
         chunk_bytes: config.max_request_bytes,
     };
@@ -457,6 +479,7 @@ fn assemble(
     let lease = Lease {
         headers: headers.clone(),
         proposer: proposer.clone(),
+        access: access.clone(),
         lessor: Arc::clone(&member.lessor),
         clock: member.clock,
         ttl_min_seconds: ttl_min_seconds(config.election_timeout),
@@ -467,10 +490,20 @@ fn assemble(
     let watch = Watch {
         headers: headers.clone(),
         hub: member.hub.clone(),
+        access: access.clone(),
         progress_interval: config.watch_progress_notify_interval,
         stopping: stopping.clone(),
     };
+    let auth = Auth {
+        headers: headers.clone(),
+        access: access.clone(),
+        proposer: proposer.clone(),
+        gate: gate.clone(),
+        passwords: Passwords::new(config.bcrypt_cost),
+    };
     Ok(Api {
+        auth,
+        access: access.clone(),
         kv,
         watch,
         lease,
@@ -478,6 +511,7 @@ fn assemble(
         election: Election { line, stopping: stopping.clone() },
         cluster: Cluster { headers: headers.clone(), gate, own },
         maintenance: Maintenance {
+            access,
             headers,
             raft: member.raft.clone(),
             store: member.store.clone(),
@@ -514,7 +548,20 @@ fn spawn_background(
         proposer: proposer.clone(),
     };
     tasks.spawn(auto.run(stopping.clone()));
+    tasks.spawn(sweep_tokens(Arc::clone(&member.auth), member.clock, stopping.clone()));
     tasks.spawn(measure(proposer.clone(), stopping.clone()));
+}
+
+/// Forgets tokens whose time is up.
+async fn sweep_tokens(auth: Arc<AuthStore>, clock: Clock, stopping: CancellationToken) {
+    let mut tick = tokio::time::interval(TOKEN_SWEEP_INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = tick.tick() => auth.tokens().sweep(clock.now_ms()),
+        }
+    }
 }
 
 /// Keeps the proposer's idea of the stored size fresh.

@@ -36,7 +36,6 @@ pub(super) struct Flag {
 }
 
 const NO_TLS: &str = "this version has no TLS; put a TLS proxy in front, or listen on a trusted network";
-const NO_AUTH: &str = "this version has no authentication; leave the flag out and restrict the network";
 const NO_CLUSTER: &str = "this version runs single-member clusters only";
 const NO_DISCOVERY: &str = "this version runs single-member clusters only and needs no discovery";
 
@@ -179,9 +178,9 @@ pub(super) static FLAGS: &[Flag] = &[
     no_effect("tls-max-version", Text, ""),
     no_effect("cors", Text, "*"),
     no_effect("host-whitelist", Text, "*"),
-    refused("auth-token", Text, "simple", NO_AUTH),
-    no_effect("bcrypt-cost", Uint, "10"),
-    no_effect("auth-token-ttl", Uint, "300"),
+    used("auth-token", Text, "simple", "kind of tokens and its options"),
+    used("bcrypt-cost", Uint, "10", "work factor of password hashes, 4 to 31"),
+    used("auth-token-ttl", Uint, "300", "seconds a simple token lives after its last use"),
     // Logging
     used("logger", Text, "zap", "zap"),
     used("log-outputs", Text, "default", "stderr, stdout, or files, separated by commas"),

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use etcdkit_server::backend::EngineKind;
-use etcdkit_server::config::{AutoCompaction, ClusterState, Config, Storage, parse_duration, parse_urls};
+use etcdkit_server::config::{
+    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, Storage, parse_duration, parse_urls,
+};
 
 use super::flags::{self, Support};
 use super::parse::{Given, ParseError};
@@ -48,6 +50,9 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         max_concurrent_streams: streams(given)?,
         grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
         grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
+        bcrypt_cost: bcrypt_cost(given)?,
+        auth_token: text(given, "auth-token").to_owned(),
+        auth_token_ttl: value(given, "auth-token-ttl").map(Duration::from_secs)?,
         compaction_batch_limit: value(given, "compaction-batch-limit")?,
         compaction_sleep_interval: duration(given, "compaction-sleep-interval")?,
         watch_progress_notify_interval: duration(given, "watch-progress-notify-interval")?,
@@ -113,6 +118,13 @@ fn streams(given: &Given) -> Result<u32, ParseError> {
     value(given, "max-concurrent-streams")
 }
 
+/// A cost that bcrypt does not have is replaced by the default, as in etcd.
+fn bcrypt_cost(given: &Given) -> Result<u32, ParseError> {
+    const KNOWN: std::ops::RangeInclusive<u32> = 4..=31;
+    let cost = value(given, "bcrypt-cost")?;
+    Ok(if KNOWN.contains(&cost) { cost } else { BCRYPT_COST_DEFAULT })
+}
+
 fn cluster_state(given: &Given) -> Result<ClusterState, ParseError> {
     match text(given, "initial-cluster-state") {
         "new" => Ok(ClusterState::New),
@@ -152,13 +164,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_ignored_is_refused() {
-        for line in [
-            "--cert-file x",
-            "--client-cert-auth",
-            "--auth-token jwt",
-            "--force-new-cluster",
-            "--discovery-srv x",
-        ] {
+        for line in ["--cert-file x", "--client-cert-auth", "--force-new-cluster", "--discovery-srv x"] {
             assert!(matches!(check_support(&given(line)), Err(ParseError::Invalid(_))), "{line}");
         }
         let quiet = given("--auth-token simple --client-cert-auth=false --strict-reconfig-check");

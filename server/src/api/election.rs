@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use super::access::Credentials;
 use super::line::{self, Line, Place, Waiting, without_code};
 
 /// Leaders that wait for a slow observer. One is enough: the observation goes on from the last one sent,
@@ -36,44 +37,60 @@ fn no_leader_named() -> Status {
 }
 
 impl Election {
-    pub(crate) async fn campaign(&self, request: CampaignRequest) -> Result<CampaignResponse, Status> {
-        self.win(request).await.map_err(without_code)
+    pub(crate) async fn campaign(
+        &self,
+        by: &Credentials,
+        request: CampaignRequest,
+    ) -> Result<CampaignResponse, Status> {
+        self.win(by, request).await.map_err(without_code)
     }
 
-    async fn win(&self, request: CampaignRequest) -> Result<CampaignResponse, Status> {
-        let lease = self.line.session(request.lease).await?;
+    async fn win(&self, by: &Credentials, request: CampaignRequest) -> Result<CampaignResponse, Status> {
+        let lease = self.line.session(by, request.lease).await?;
         let prefix = line::prefix(&request.name);
-        let (place, present, header) = self.line.enter(&prefix, request.value.clone(), lease).await?;
-        let waiting = Waiting::new(self.line.clone(), place.clone());
+        let (place, present, header) = self.line.enter(by, &prefix, request.value.clone(), lease).await?;
+        let waiting = Waiting::new(&self.line, by, &place);
         if present.is_some_and(|value| value != request.value) {
-            self.line.write(&place, request.value).await?.ok_or_else(not_leader)?;
+            self.line.write(by, &place, request.value).await?.ok_or_else(not_leader)?;
         }
-        self.line.wait_turn(&prefix, &place).await?;
+        self.line.wait_turn(by, &prefix, &place).await?;
         waiting.done();
         let leader = LeaderKey { name: request.name, key: place.key, rev: place.created, lease };
         Ok(CampaignResponse { header: Some(header), leader: Some(leader) })
     }
 
-    pub(crate) async fn proclaim(&self, request: ProclaimRequest) -> Result<ProclaimResponse, Status> {
-        let place = self.place(request.leader).await.map_err(without_code)?;
-        let header = self.line.write(&place, request.value).await.map_err(without_code)?;
+    pub(crate) async fn proclaim(
+        &self,
+        by: &Credentials,
+        request: ProclaimRequest,
+    ) -> Result<ProclaimResponse, Status> {
+        let place = self.place(by, request.leader).await.map_err(without_code)?;
+        let header = self.line.write(by, &place, request.value).await.map_err(without_code)?;
         Ok(ProclaimResponse { header: Some(header.ok_or_else(not_leader)?) })
     }
 
-    pub(crate) async fn resign(&self, request: ResignRequest) -> Result<ResignResponse, Status> {
-        let place = self.place(request.leader).await.map_err(without_code)?;
-        let header = self.line.leave(&place).await.map_err(without_code)?;
+    pub(crate) async fn resign(
+        &self,
+        by: &Credentials,
+        request: ResignRequest,
+    ) -> Result<ResignResponse, Status> {
+        let place = self.place(by, request.leader).await.map_err(without_code)?;
+        let header = self.line.leave(by, &place).await.map_err(without_code)?;
         Ok(ResignResponse { header: Some(header) })
     }
 
-    async fn place(&self, leader: Option<LeaderKey>) -> Result<Place, Status> {
+    async fn place(&self, by: &Credentials, leader: Option<LeaderKey>) -> Result<Place, Status> {
         let leader = leader.ok_or_else(no_leader_named)?;
-        let lease = self.line.session(leader.lease).await?;
+        let lease = self.line.session(by, leader.lease).await?;
         Ok(Place { key: leader.key, created: leader.rev, lease })
     }
 
-    pub(crate) async fn leader(&self, request: LeaderRequest) -> Result<LeaderResponse, Status> {
-        let first = self.line.first(&line::prefix(&request.name)).await.map_err(without_code)?;
+    pub(crate) async fn leader(
+        &self,
+        by: &Credentials,
+        request: LeaderRequest,
+    ) -> Result<LeaderResponse, Status> {
+        let first = self.line.first(by, &line::prefix(&request.name)).await.map_err(without_code)?;
         match first.kvs.into_iter().next() {
             Some(kv) => Ok(LeaderResponse { header: first.header, kv: Some(kv) }),
             None => Err(Status::unknown("election: no leader")),
@@ -83,12 +100,13 @@ impl Election {
     /// The leader, then each change of it and of its value.
     pub(crate) async fn observe(
         &self,
+        by: Credentials,
         request: LeaderRequest,
     ) -> Result<impl Stream<Item = Result<LeaderResponse, Status>> + Send + use<>, Status> {
         let (sender, receiver) = mpsc::channel(OBSERVED_MAX);
         let (line, stopping) = (self.line.clone(), self.stopping.clone());
         tokio::spawn(async move {
-            let observed = observe(&line, line::prefix(&request.name), &sender);
+            let observed = observe(&line, &by, line::prefix(&request.name), &sender);
             let ended = tokio::select! {
                 () = sender.closed() => return,
                 () = stopping.cancelled() => return,
@@ -106,19 +124,19 @@ impl Election {
 type Observer = mpsc::Sender<Result<LeaderResponse, Status>>;
 
 /// Follows one leader after the other until the observer goes away.
-async fn observe(line: &Line, prefix: Bytes, observer: &Observer) -> Result<(), Status> {
+async fn observe(line: &Line, by: &Credentials, prefix: Bytes, observer: &Observer) -> Result<(), Status> {
     loop {
-        let first = line.first(&prefix).await?;
+        let first = line.first(by, &prefix).await?;
         let header = first.header.unwrap_or_default();
         let (kv, header) = match first.kvs.into_iter().next() {
             Some(kv) => (kv, header),
-            None => await_leader(line, &prefix, header.revision).await?,
+            None => await_leader(line, by, &prefix, header.revision).await?,
         };
         let (key, revision) = (kv.key.clone(), header.revision);
         if tell(observer, kv, header).await.is_err() {
             return Ok(());
         }
-        if follow(line, key, revision + 1, observer).await?.is_err() {
+        if follow(line, by, key, revision + 1, observer).await?.is_err() {
             return Ok(());
         }
     }
@@ -127,6 +145,7 @@ async fn observe(line: &Line, prefix: Bytes, observer: &Observer) -> Result<(), 
 /// The first key that is put under the prefix from `revision` on.
 async fn await_leader(
     line: &Line,
+    by: &Credentials,
     prefix: &Bytes,
     revision: i64,
 ) -> Result<(KeyValue, ResponseHeader), Status> {
@@ -136,7 +155,7 @@ async fn await_leader(
         start_revision: revision,
         ..Default::default()
     };
-    let mut watch = line.watch(&request);
+    let mut watch = line.watch(by, &request)?;
     loop {
         let (events, header) = watch.next().await?;
         let put =
@@ -155,11 +174,12 @@ struct Gone;
 /// Tells each value of the leader until its key is deleted.
 async fn follow(
     line: &Line,
+    by: &Credentials,
     key: Bytes,
     start_revision: i64,
     observer: &Observer,
 ) -> Result<Result<(), Gone>, Status> {
-    let mut watch = line.watch(&WatchCreateRequest { key, start_revision, ..Default::default() });
+    let mut watch = line.watch(by, &WatchCreateRequest { key, start_revision, ..Default::default() })?;
     loop {
         let (events, header) = watch.next().await?;
         for event in events {

@@ -1,5 +1,6 @@
 //! `etcdserverpb.KV`: keys and values.
 
+use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::{
     CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
     RangeRequest, RangeResponse, RangeStreamResponse, TxnRequest, TxnResponse,
@@ -7,10 +8,12 @@ use etcdkit_proto::etcdserverpb::{
 use futures::Stream;
 use tonic::Status;
 
+use super::access::{Access, Credentials};
 use super::check;
 use super::error::mismatched;
 use super::header::Headers;
 use crate::apply::txn;
+use crate::auth::Checker;
 use crate::command::{Applied, Operation};
 use crate::mvcc::{RangeStream, Store};
 use crate::propose::Proposer;
@@ -23,40 +26,51 @@ pub(crate) struct Kv {
     pub(crate) store: Store,
     pub(crate) proposer: Proposer,
     pub(crate) gate: ReadGate,
+    pub(crate) access: Access,
     pub(crate) ops_max: usize,
     /// Chunks of a range stream are about this large.
     pub(crate) chunk_bytes: usize,
 }
 
 impl Kv {
-    pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Status> {
+    pub(crate) async fn range(
+        &self,
+        by: &Credentials,
+        request: RangeRequest,
+    ) -> Result<RangeResponse, Status> {
         check::range(&request)?;
         if !request.serializable {
             self.gate.pass().await?;
         }
-        let mut response = self.store.range(&request)?;
+        let permitted = |checker: &Checker<'_>| checker.range(&request.key, &request.range_end);
+        let mut response = self.access.read(by, permitted, || self.store.range(&request))?;
         self.headers.fill(&mut response.header);
         Ok(response)
     }
 
     pub(crate) async fn range_stream(
         &self,
+        by: &Credentials,
         request: RangeRequest,
     ) -> Result<impl Stream<Item = Result<RangeStreamResponse, Status>> + Send + use<>, Status> {
         check::range_stream(&request)?;
         if !request.serializable {
             self.gate.pass().await?;
         }
+        let caller = self.access.recognise(by, |checker| checker.range(&request.key, &request.range_end))?;
         let chunks = Chunks {
+            caller_revision: caller.map(|caller| caller.revision),
+            access: self.access.clone(),
             headers: self.headers.clone(),
             chunks: self.store.range_stream(request, self.chunk_bytes),
         };
         Ok(futures::stream::iter(chunks))
     }
 
-    pub(crate) async fn put(&self, request: PutRequest) -> Result<PutResponse, Status> {
+    pub(crate) async fn put(&self, by: &Credentials, request: PutRequest) -> Result<PutResponse, Status> {
         check::put(&request)?;
-        match self.proposer.propose(Operation::Put(request)).await? {
+        let caller = self.access.recognise(by, |checker| checker.put(&request))?;
+        match self.proposer.propose_for(caller, Operation::Put(request)).await? {
             Applied::Put(mut response) => {
                 self.headers.fill(&mut response.header);
                 Ok(response)
@@ -67,10 +81,12 @@ impl Kv {
 
     pub(crate) async fn delete_range(
         &self,
+        by: &Credentials,
         request: DeleteRangeRequest,
     ) -> Result<DeleteRangeResponse, Status> {
         check::delete_range(&request)?;
-        match self.proposer.propose(Operation::DeleteRange(request)).await? {
+        let caller = self.access.recognise(by, |checker| checker.delete_range(&request))?;
+        match self.proposer.propose_for(caller, Operation::DeleteRange(request)).await? {
             Applied::DeleteRange(mut response) => {
                 self.headers.fill(&mut response.header);
                 Ok(response)
@@ -79,15 +95,16 @@ impl Kv {
         }
     }
 
-    pub(crate) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Status> {
+    pub(crate) async fn txn(&self, by: &Credentials, request: TxnRequest) -> Result<TxnResponse, Status> {
         check::txn(&request, self.ops_max)?;
         let mut response = if txn::is_read_only(&request) {
             if !txn::is_serializable(&request) {
                 self.gate.pass().await?;
             }
-            txn::read_only(&self.store, &request)?
+            self.access.read(by, |checker| checker.txn(&request), || txn::read_only(&self.store, &request))?
         } else {
-            match self.proposer.propose(Operation::Txn(request)).await? {
+            let caller = self.access.recognise(by, |checker| checker.txn(&request))?;
+            match self.proposer.propose_for(caller, Operation::Txn(request)).await? {
                 Applied::Txn(response) => response,
                 _ => return Err(mismatched()),
             }
@@ -113,6 +130,9 @@ impl Kv {
 
 /// The chunks of a range read, read as the connection takes them.
 struct Chunks {
+    /// The auth revision that the caller was permitted at.
+    caller_revision: Option<u64>,
+    access: Access,
     headers: Headers,
     chunks: RangeStream,
 }
@@ -125,6 +145,9 @@ impl Iterator for Chunks {
             Ok(chunk) => chunk?,
             Err(error) => return Some(Err(error.into())),
         };
+        if self.caller_revision.is_some_and(|revision| revision != self.access.auth.revision()) {
+            return Some(Err(EtcdError::AuthRevisionOld.into()));
+        }
         if chunk.header.is_some() {
             self.headers.fill(&mut chunk.header);
         }

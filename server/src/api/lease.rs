@@ -12,6 +12,7 @@ use futures::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::access::{Access, Credentials};
 use super::error::mismatched;
 use super::header::Headers;
 use super::stream::request_error;
@@ -28,6 +29,7 @@ const TTL_UNKNOWN: i64 = -1;
 pub(crate) struct Lease {
     pub(crate) headers: Headers,
     pub(crate) proposer: Proposer,
+    pub(crate) access: Access,
     pub(crate) lessor: Arc<Lessor>,
     pub(crate) clock: Clock,
     pub(crate) ttl_min_seconds: i64,
@@ -35,10 +37,15 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) async fn grant(&self, request: LeaseGrantRequest) -> Result<LeaseGrantResponse, Status> {
+    pub(crate) async fn grant(
+        &self,
+        by: &Credentials,
+        request: LeaseGrantRequest,
+    ) -> Result<LeaseGrantResponse, Status> {
+        let caller = self.access.recognise(by, |checker| checker.known())?;
         let ttl = ttl_to_grant(request.ttl, self.ttl_min_seconds)?;
         let id = if request.id == 0 { new_id() } else { request.id };
-        match self.proposer.propose(Operation::LeaseGrant(LeaseGrant { id, ttl })).await? {
+        match self.proposer.propose_for(caller, Operation::LeaseGrant(LeaseGrant { id, ttl })).await? {
             Applied::LeaseGrant(mut response) => {
                 self.headers.fill(&mut response.header);
                 Ok(response)
@@ -47,9 +54,16 @@ impl Lease {
         }
     }
 
-    pub(crate) async fn revoke(&self, request: LeaseRevokeRequest) -> Result<LeaseRevokeResponse, Status> {
+    pub(crate) async fn revoke(
+        &self,
+        by: &Credentials,
+        request: LeaseRevokeRequest,
+    ) -> Result<LeaseRevokeResponse, Status> {
         let revoke = LeaseRevoke { id: request.id, expired_in_term: 0 };
-        match self.proposer.propose(Operation::LeaseRevoke(revoke)).await? {
+        let caller = self
+            .access
+            .recognise(by, |checker| checker.known().and_then(|()| checker.end_lease(request.id)))?;
+        match self.proposer.propose_for(caller, Operation::LeaseRevoke(revoke)).await? {
             Applied::LeaseRevoke(mut response) => {
                 self.headers.fill(&mut response.header);
                 Ok(response)
@@ -61,26 +75,28 @@ impl Lease {
     /// Renews what the client names, one after the other.
     pub(crate) fn keep_alive(
         &self,
+        by: Credentials,
         requests: Streaming<LeaseKeepAliveRequest>,
     ) -> impl Stream<Item = Result<LeaseKeepAliveResponse, Status>> + Send + use<> {
-        futures::stream::unfold((self.clone(), requests), |(lease, mut requests)| async move {
+        futures::stream::unfold((self.clone(), by, requests), |(lease, by, mut requests)| async move {
             let request = tokio::select! {
                 () = lease.stopping.cancelled() => return None,
                 request = requests.message() => request,
             };
             let answer = match request {
-                Ok(Some(request)) => lease.renew(request.id).await,
+                Ok(Some(request)) => lease.renew(&by, request.id).await,
                 Ok(None) => return None,
                 Err(status) => Err(request_error(status)),
             };
-            Some((answer, (lease, requests)))
+            Some((answer, (lease, by, requests)))
         })
     }
 
-    async fn renew(&self, id: i64) -> Result<LeaseKeepAliveResponse, Status> {
+    async fn renew(&self, by: &Credentials, id: i64) -> Result<LeaseKeepAliveResponse, Status> {
         // The header comes before the renewal: a client must not hear that a lease lives at a revision
         // at which it has been revoked.
         let header = Some(self.headers.now());
+        self.access.check(by, |checker| checker.known().and_then(|()| checker.end_lease(id)))?;
         let mut changes = self.lessor.changes();
         loop {
             changes.mark_unchanged();
@@ -103,8 +119,13 @@ impl Lease {
 
     pub(crate) async fn time_to_live(
         &self,
+        by: &Credentials,
         request: LeaseTimeToLiveRequest,
     ) -> Result<LeaseTimeToLiveResponse, Status> {
+        self.access.check(by, |checker| {
+            checker.known()?;
+            if request.keys { checker.see_lease(request.id) } else { Ok(()) }
+        })?;
         let header = Some(self.headers.now());
         let id = request.id;
         let granted = self.lessor.granted_ttl_seconds(id);
@@ -117,8 +138,17 @@ impl Lease {
         Ok(LeaseTimeToLiveResponse { header, id, ttl, granted_ttl, keys })
     }
 
-    pub(crate) async fn leases(&self, _request: LeaseLeasesRequest) -> Result<LeaseLeasesResponse, Status> {
-        let leases = self.lessor.ids().into_iter().map(|id| LeaseStatus { id: id.0 }).collect();
+    pub(crate) async fn leases(
+        &self,
+        by: &Credentials,
+        _request: LeaseLeasesRequest,
+    ) -> Result<LeaseLeasesResponse, Status> {
+        let ids = self.lessor.ids();
+        self.access.check(by, |checker| {
+            checker.known()?;
+            ids.iter().try_for_each(|id| checker.see_lease(*id))
+        })?;
+        let leases = ids.into_iter().map(|id| LeaseStatus { id: id.0 }).collect();
         Ok(LeaseLeasesResponse { header: Some(self.headers.now()), leases })
     }
 }

@@ -20,6 +20,7 @@ use etcdkit_proto::mvccpb::event::EventType;
 use prost::Message;
 use tonic::{Code, Status};
 
+use super::access::Credentials;
 use super::header::Headers;
 use super::kv::Kv;
 use super::lease::Lease;
@@ -58,17 +59,18 @@ pub(crate) fn prefix(name: &[u8]) -> Bytes {
 
 impl Line {
     /// The lease to stand in line with: the caller's, or a new one.
-    pub(crate) async fn session(&self, lease: i64) -> Result<i64, Status> {
+    pub(crate) async fn session(&self, by: &Credentials, lease: i64) -> Result<i64, Status> {
         if lease != 0 {
             return Ok(lease);
         }
-        Ok(self.lease.grant(LeaseGrantRequest { ttl: SESSION_TTL_SECONDS, id: 0 }).await?.id)
+        Ok(self.lease.grant(by, LeaseGrantRequest { ttl: SESSION_TTL_SECONDS, id: 0 }).await?.id)
     }
 
     /// Puts a key at the end of the line, unless it stands there already: then it keeps its place, and
     /// its value, which comes back.
     pub(crate) async fn enter(
         &self,
+        by: &Credentials,
         prefix: &Bytes,
         value: Bytes,
         lease: i64,
@@ -81,7 +83,7 @@ impl Line {
             success: vec![op(Request::RequestPut(put))],
             failure: vec![op(Request::RequestRange(get))],
         };
-        let response = self.kv.txn(request).await?;
+        let response = self.kv.txn(by, request).await?;
         let header = response.header.unwrap_or_default();
         if response.succeeded {
             return Ok((Place { key, created: header.revision, lease }, None, header));
@@ -93,7 +95,12 @@ impl Line {
     }
 
     /// Returns when nobody is before the place any more.
-    pub(crate) async fn wait_turn(&self, prefix: &Bytes, place: &Place) -> Result<(), Status> {
+    pub(crate) async fn wait_turn(
+        &self,
+        by: &Credentials,
+        prefix: &Bytes,
+        place: &Place,
+    ) -> Result<(), Status> {
         loop {
             let before = RangeRequest {
                 key: prefix.clone(),
@@ -104,24 +111,24 @@ impl Line {
                 max_create_revision: place.created - 1,
                 ..Default::default()
             };
-            let found = self.kv.range(before).await?;
+            let found = self.kv.range(by, before).await?;
             let revision = found.header.map_or(0, |header| header.revision);
             match found.kvs.into_iter().next() {
                 None => return Ok(()),
-                Some(last) => self.wait_deleted(last.key, revision).await?,
+                Some(last) => self.wait_deleted(by, last.key, revision).await?,
             }
         }
     }
 
     /// Returns when the key, which was there at `revision`, has been deleted.
-    async fn wait_deleted(&self, key: Bytes, revision: i64) -> Result<(), Status> {
+    async fn wait_deleted(&self, by: &Credentials, key: Bytes, revision: i64) -> Result<(), Status> {
         let request = WatchCreateRequest {
             key,
             start_revision: revision,
             filters: vec![FilterType::Noput as i32],
             ..Default::default()
         };
-        let mut watch = self.watch(&request);
+        let mut watch = self.watch(by, &request)?;
         loop {
             let (events, _) = watch.next().await?;
             if events.iter().any(|event| event.r#type() == EventType::Delete) {
@@ -131,7 +138,7 @@ impl Line {
     }
 
     /// Who has the turn.
-    pub(crate) async fn first(&self, prefix: &Bytes) -> Result<RangeResponse, Status> {
+    pub(crate) async fn first(&self, by: &Credentials, prefix: &Bytes) -> Result<RangeResponse, Status> {
         let request = RangeRequest {
             key: prefix.clone(),
             range_end: prefix_end(prefix).into(),
@@ -140,33 +147,44 @@ impl Line {
             sort_target: SortTarget::Create as i32,
             ..Default::default()
         };
-        self.kv.range(request).await
+        self.kv.range(by, request).await
     }
 
     /// Writes the value of a place that is still held; none when it is not.
-    pub(crate) async fn write(&self, place: &Place, value: Bytes) -> Result<Option<ResponseHeader>, Status> {
+    pub(crate) async fn write(
+        &self,
+        by: &Credentials,
+        place: &Place,
+        value: Bytes,
+    ) -> Result<Option<ResponseHeader>, Status> {
         let put = PutRequest { key: place.key.clone(), value, lease: place.lease, ..Default::default() };
-        let response = self.if_held(place, Request::RequestPut(put)).await?;
+        let response = self.if_held(by, place, Request::RequestPut(put)).await?;
         Ok(response.header.filter(|_| response.succeeded))
     }
 
     /// Gives up a place, if it is still held.
-    pub(crate) async fn leave(&self, place: &Place) -> Result<ResponseHeader, Status> {
+    pub(crate) async fn leave(&self, by: &Credentials, place: &Place) -> Result<ResponseHeader, Status> {
         let delete = DeleteRangeRequest { key: place.key.clone(), ..Default::default() };
-        let response = self.if_held(place, Request::RequestDeleteRange(delete)).await?;
+        let response = self.if_held(by, place, Request::RequestDeleteRange(delete)).await?;
         Ok(response.header.unwrap_or_default())
     }
 
-    async fn if_held(&self, place: &Place, request: Request) -> Result<TxnResponse, Status> {
+    async fn if_held(
+        &self,
+        by: &Credentials,
+        place: &Place,
+        request: Request,
+    ) -> Result<TxnResponse, Status> {
         let compare = vec![created_at(&place.key, place.created)];
-        self.kv.txn(TxnRequest { compare, success: vec![op(request)], failure: vec![] }).await
+        self.kv.txn(by, TxnRequest { compare, success: vec![op(request)], failure: vec![] }).await
     }
 
     /// A watcher of its own.
-    pub(crate) fn watch(&self, request: &WatchCreateRequest) -> LineWatch {
+    pub(crate) fn watch(&self, by: &Credentials, request: &WatchCreateRequest) -> Result<LineWatch, Status> {
+        self.kv.access.check(by, |checker| checker.range(&request.key, &request.range_end))?;
         let stream = self.hub.stream();
         stream.create(request);
-        LineWatch { stream, headers: self.headers.clone() }
+        Ok(LineWatch { stream, headers: self.headers.clone() })
     }
 }
 
@@ -199,12 +217,12 @@ impl LineWatch {
 /// Leaves the line when the caller goes away before its turn, so that nobody waits for a place whose owner
 /// will never come.
 pub(crate) struct Waiting {
-    line: Option<(Line, Place)>,
+    line: Option<(Line, Credentials, Place)>,
 }
 
 impl Waiting {
-    pub(crate) fn new(line: Line, place: Place) -> Self {
-        Waiting { line: Some((line, place)) }
+    pub(crate) fn new(line: &Line, by: &Credentials, place: &Place) -> Self {
+        Waiting { line: Some((line.clone(), by.clone(), place.clone())) }
     }
 
     /// The turn has come.
@@ -215,13 +233,14 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let (Some((line, place)), Ok(runtime)) = (self.line.take(), tokio::runtime::Handle::try_current())
+        let (Some((line, by, place)), Ok(runtime)) =
+            (self.line.take(), tokio::runtime::Handle::try_current())
         else {
             return;
         };
         runtime.spawn(async move {
             // The lease ends the place should this fail.
-            if let Err(status) = line.leave(&place).await {
+            if let Err(status) = line.leave(&by, &place).await {
                 tracing::debug!(%status, "failed to leave a line");
             }
         });

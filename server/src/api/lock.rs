@@ -5,6 +5,7 @@ use etcdkit_proto::etcdserverpb::{DeleteRangeRequest, RangeRequest};
 use etcdkit_proto::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockResponse};
 use tonic::Status;
 
+use super::access::Credentials;
 use super::line::{self, Line, Waiting, without_code};
 
 /// The Lock service.
@@ -13,22 +14,23 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    pub(crate) async fn lock(&self, request: LockRequest) -> Result<LockResponse, Status> {
-        self.acquire(request).await.map_err(without_code)
+    pub(crate) async fn lock(&self, by: &Credentials, request: LockRequest) -> Result<LockResponse, Status> {
+        self.acquire(by, request).await.map_err(without_code)
     }
 
-    async fn acquire(&self, request: LockRequest) -> Result<LockResponse, Status> {
-        let lease = self.line.session(request.lease).await?;
+    async fn acquire(&self, by: &Credentials, request: LockRequest) -> Result<LockResponse, Status> {
+        let lease = self.line.session(by, request.lease).await?;
         let prefix = line::prefix(&request.name);
-        let (place, _, header) = self.line.enter(&prefix, Bytes::new(), lease).await?;
-        let first = self.line.first(&prefix).await?.kvs.into_iter().next();
+        let (place, _, header) = self.line.enter(by, &prefix, Bytes::new(), lease).await?;
+        let first = self.line.first(by, &prefix).await?.kvs.into_iter().next();
         if first.is_none_or(|first| first.create_revision == place.created) {
             return Ok(LockResponse { header: Some(header), key: place.key });
         }
-        let waiting = Waiting::new(self.line.clone(), place.clone());
-        self.line.wait_turn(&prefix, &place).await?;
+        let waiting = Waiting::new(&self.line, by, &place);
+        self.line.wait_turn(by, &prefix, &place).await?;
         // The lease may have ended while its key was waiting.
-        let held = self.line.kv.range(RangeRequest { key: place.key.clone(), ..Default::default() }).await?;
+        let held =
+            self.line.kv.range(by, RangeRequest { key: place.key.clone(), ..Default::default() }).await?;
         if held.kvs.is_empty() {
             return Err(Status::unknown("mutex: session is expired"));
         }
@@ -36,9 +38,13 @@ impl Lock {
         Ok(LockResponse { header: held.header, key: place.key })
     }
 
-    pub(crate) async fn unlock(&self, request: UnlockRequest) -> Result<UnlockResponse, Status> {
+    pub(crate) async fn unlock(
+        &self,
+        by: &Credentials,
+        request: UnlockRequest,
+    ) -> Result<UnlockResponse, Status> {
         let delete = DeleteRangeRequest { key: request.key, ..Default::default() };
-        let deleted = self.line.kv.delete_range(delete).await.map_err(without_code)?;
+        let deleted = self.line.kv.delete_range(by, delete).await.map_err(without_code)?;
         Ok(UnlockResponse { header: deleted.header })
     }
 }

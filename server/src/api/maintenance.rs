@@ -8,6 +8,7 @@ use etcdkit_proto::etcdserverpb::{
 };
 use tonic::Status;
 
+use super::access::{Access, Credentials};
 use super::header::Headers;
 use crate::backend::Backend;
 use crate::config::QUOTA_BYTES_DEFAULT;
@@ -24,6 +25,7 @@ const STORAGE_VERSION: &str = "3.7.0";
 /// The Maintenance service.
 pub(crate) struct Maintenance {
     pub(crate) headers: Headers,
+    pub(crate) access: Access,
     pub(crate) raft: RaftNode,
     pub(crate) store: Store,
     pub(crate) backend: Backend,
@@ -34,7 +36,15 @@ pub(crate) struct Maintenance {
 impl Maintenance {
     /// Lists the alarms, which `etcdctl endpoint health` asks for. This version raises none: it refuses each write
     /// beyond the quota by itself.
-    pub(crate) async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse, Status> {
+    pub(crate) async fn alarm(
+        &self,
+        by: &Credentials,
+        request: AlarmRequest,
+    ) -> Result<AlarmResponse, Status> {
+        self.access.check(by, |checker| match request.action() {
+            AlarmAction::Get => checker.known(),
+            AlarmAction::Activate | AlarmAction::Deactivate => checker.admin(),
+        })?;
         match request.action() {
             AlarmAction::Get => Ok(AlarmResponse { header: Some(self.headers.now()), alarms: Vec::new() }),
             AlarmAction::Activate | AlarmAction::Deactivate => Err(Status::unimplemented(

@@ -3,6 +3,8 @@
 //! A request is checked here, goes down to `propose` or `read`, and comes back as a message with a
 //! header. This file is the table of everything the client port answers.
 
+mod access;
+mod auth;
 mod check;
 mod cluster;
 mod codec;
@@ -16,6 +18,8 @@ mod lease;
 mod line;
 mod lock;
 mod maintenance;
+mod password;
+mod permission;
 mod stream;
 mod watch;
 
@@ -27,6 +31,8 @@ use hyper::body::Incoming;
 use prost::Message;
 use tonic::Status;
 
+pub(crate) use access::Access;
+pub(crate) use auth::Auth;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
 pub(crate) use grpc::ApiBody;
@@ -38,10 +44,13 @@ pub(crate) use line::Line;
 pub(crate) use lock::Lock;
 pub use maintenance::ETCD_VERSION;
 pub(crate) use maintenance::Maintenance;
+pub(crate) use password::Passwords;
 pub(crate) use watch::Watch;
 
 use crate::raft::RaftNode;
+use access::Credentials;
 use grpc::{refuse, unary};
+use permission::Needs;
 use stream::{bidirectional, server_streaming};
 
 /// Everything the client port answers.
@@ -54,6 +63,8 @@ pub(crate) struct Api {
     pub(crate) lock: Lock,
     pub(crate) election: Election,
     pub(crate) health: Health,
+    pub(crate) auth: Auth,
+    pub(crate) access: Access,
     pub(crate) raft: RaftNode,
     /// Most bytes of a received message.
     pub(crate) receive_bytes_max: usize,
@@ -68,37 +79,45 @@ impl Api {
         let max = self.receive_bytes_max;
         let api = &self;
         let path = request.uri().path();
+        let by = &Credentials::of(&request);
+        if let Err(status) = self.admit_caller(path, by) {
+            return refuse(status);
+        }
         // Calls that wait or carry much state are boxed, so that the task of a put stays small.
         match path {
-            "/etcdserverpb.KV/Range" => unary(request, max, |message| api.kv.range(message)).await,
-            "/etcdserverpb.KV/Put" => unary(request, max, |message| api.kv.put(message)).await,
-            "/etcdserverpb.KV/Txn" => unary(request, max, |message| api.kv.txn(message)).await,
+            "/etcdserverpb.KV/Range" => unary(request, max, |message| api.kv.range(by, message)).await,
+            "/etcdserverpb.KV/Put" => unary(request, max, |message| api.kv.put(by, message)).await,
+            "/etcdserverpb.KV/Txn" => unary(request, max, |message| api.kv.txn(by, message)).await,
             "/etcdserverpb.KV/DeleteRange" => {
-                unary(request, max, |message| api.kv.delete_range(message)).await
+                unary(request, max, |message| api.kv.delete_range(by, message)).await
             }
             "/etcdserverpb.KV/Compact" => unary(request, max, |message| api.kv.compact(message)).await,
             "/etcdserverpb.KV/RangeStream" => {
-                server_streaming(request, max, |message| api.kv.range_stream(message)).await
+                server_streaming(request, max, |message| api.kv.range_stream(by, message)).await
             }
-            "/etcdserverpb.Watch/Watch" => bidirectional(request, max, |requests| api.watch.watch(requests)),
-            "/etcdserverpb.Lease/LeaseGrant" => unary(request, max, |message| api.lease.grant(message)).await,
+            "/etcdserverpb.Watch/Watch" => {
+                bidirectional(request, max, |requests| api.watch.watch(by.clone(), requests))
+            }
+            "/etcdserverpb.Lease/LeaseGrant" => {
+                unary(request, max, |message| api.lease.grant(by, message)).await
+            }
             "/etcdserverpb.Lease/LeaseRevoke" => {
-                unary(request, max, |message| api.lease.revoke(message)).await
+                unary(request, max, |message| api.lease.revoke(by, message)).await
             }
             "/etcdserverpb.Lease/LeaseKeepAlive" => {
-                bidirectional(request, max, |requests| api.lease.keep_alive(requests))
+                bidirectional(request, max, |requests| api.lease.keep_alive(by.clone(), requests))
             }
             "/etcdserverpb.Lease/LeaseTimeToLive" => {
-                unary(request, max, |message| api.lease.time_to_live(message)).await
+                unary(request, max, |message| api.lease.time_to_live(by, message)).await
             }
             "/etcdserverpb.Lease/LeaseLeases" => {
-                unary(request, max, |message| api.lease.leases(message)).await
+                unary(request, max, |message| api.lease.leases(by, message)).await
             }
             "/etcdserverpb.Cluster/MemberList" => {
                 unary(request, max, |message| api.cluster.member_list(message)).await
             }
             "/etcdserverpb.Maintenance/Alarm" => {
-                unary(request, max, |message| api.maintenance.alarm(message)).await
+                unary(request, max, |message| api.maintenance.alarm(by, message)).await
             }
             "/etcdserverpb.Maintenance/Status" => {
                 unary(request, max, |message| api.maintenance.status(message)).await
@@ -109,30 +128,97 @@ impl Api {
             "/etcdserverpb.Maintenance/HashKV" => {
                 unary(request, max, |message| api.maintenance.hash_kv(message)).await
             }
-            "/v3lockpb.Lock/Lock" => Box::pin(unary(request, max, |message| api.lock.lock(message))).await,
+            "/etcdserverpb.Auth/AuthEnable" => {
+                Box::pin(unary(request, max, |message| api.auth.enable(by, message))).await
+            }
+            "/etcdserverpb.Auth/AuthDisable" => {
+                Box::pin(unary(request, max, |message| api.auth.disable(by, message))).await
+            }
+            "/etcdserverpb.Auth/AuthStatus" => {
+                Box::pin(unary(request, max, |message| api.auth.status(by, message))).await
+            }
+            "/etcdserverpb.Auth/Authenticate" => {
+                Box::pin(unary(request, max, |message| api.auth.authenticate(message))).await
+            }
+            "/etcdserverpb.Auth/UserAdd" => {
+                Box::pin(unary(request, max, |message| api.auth.user_add(by, message))).await
+            }
+            "/etcdserverpb.Auth/UserGet" => {
+                Box::pin(unary(request, max, |message| api.auth.user_get(by, message))).await
+            }
+            "/etcdserverpb.Auth/UserList" => {
+                Box::pin(unary(request, max, |message| api.auth.user_list(message))).await
+            }
+            "/etcdserverpb.Auth/UserDelete" => {
+                Box::pin(unary(request, max, |message| api.auth.user_delete(by, message))).await
+            }
+            "/etcdserverpb.Auth/UserChangePassword" => {
+                Box::pin(unary(request, max, |message| api.auth.user_change_password(by, message))).await
+            }
+            "/etcdserverpb.Auth/UserGrantRole" => {
+                Box::pin(unary(request, max, |message| api.auth.user_grant_role(by, message))).await
+            }
+            "/etcdserverpb.Auth/UserRevokeRole" => {
+                Box::pin(unary(request, max, |message| api.auth.user_revoke_role(by, message))).await
+            }
+            "/etcdserverpb.Auth/RoleAdd" => {
+                Box::pin(unary(request, max, |message| api.auth.role_add(by, message))).await
+            }
+            "/etcdserverpb.Auth/RoleGet" => {
+                Box::pin(unary(request, max, |message| api.auth.role_get(by, message))).await
+            }
+            "/etcdserverpb.Auth/RoleList" => {
+                Box::pin(unary(request, max, |message| api.auth.role_list(message))).await
+            }
+            "/etcdserverpb.Auth/RoleDelete" => {
+                Box::pin(unary(request, max, |message| api.auth.role_delete(by, message))).await
+            }
+            "/etcdserverpb.Auth/RoleGrantPermission" => {
+                Box::pin(unary(request, max, |message| api.auth.role_grant(by, message))).await
+            }
+            "/etcdserverpb.Auth/RoleRevokePermission" => {
+                Box::pin(unary(request, max, |message| api.auth.role_revoke(by, message))).await
+            }
+            "/v3lockpb.Lock/Lock" => {
+                Box::pin(unary(request, max, |message| api.lock.lock(by, message))).await
+            }
             "/v3lockpb.Lock/Unlock" => {
-                Box::pin(unary(request, max, |message| api.lock.unlock(message))).await
+                Box::pin(unary(request, max, |message| api.lock.unlock(by, message))).await
             }
             "/v3electionpb.Election/Campaign" => {
-                Box::pin(unary(request, max, |message| api.election.campaign(message))).await
+                Box::pin(unary(request, max, |message| api.election.campaign(by, message))).await
             }
             "/v3electionpb.Election/Proclaim" => {
-                Box::pin(unary(request, max, |message| api.election.proclaim(message))).await
+                Box::pin(unary(request, max, |message| api.election.proclaim(by, message))).await
             }
             "/v3electionpb.Election/Leader" => {
-                Box::pin(unary(request, max, |message| api.election.leader(message))).await
+                Box::pin(unary(request, max, |message| api.election.leader(by, message))).await
             }
             "/v3electionpb.Election/Observe" => {
-                server_streaming(request, max, |message| api.election.observe(message)).await
+                server_streaming(request, max, |message| api.election.observe(by.clone(), message)).await
             }
             "/v3electionpb.Election/Resign" => {
-                Box::pin(unary(request, max, |message| api.election.resign(message))).await
+                Box::pin(unary(request, max, |message| api.election.resign(by, message))).await
             }
             "/grpc.health.v1.Health/Check" => unary(request, max, |message| api.health.check(message)).await,
             "/grpc.health.v1.Health/Watch" => {
                 server_streaming(request, max, |message| api.health.watch(message)).await
             }
             _ => refuse(unimplemented(path)),
+        }
+    }
+
+    /// Checks what the call needs of its caller, as far as that does not depend on the request.
+    fn admit_caller(&self, path: &str, by: &Credentials) -> Result<(), Status> {
+        if !self.access.is_enabled() {
+            return Ok(());
+        }
+        match permission::of(path) {
+            Some(Needs::Nothing | Needs::Asked) => Ok(()),
+            Some(Needs::GoodToken) => Ok(self.access.caller(by).map(drop)?),
+            Some(Needs::User) => Ok(self.access.check(by, |checker| checker.known())?),
+            Some(Needs::Root) => Ok(self.access.check(by, |checker| checker.admin())?),
+            None => Err(unimplemented(path)),
         }
     }
 
@@ -191,10 +277,7 @@ mod tests {
     #[test]
     fn calls_of_the_contract_are_told_from_unknown_ones() {
         let table = [
-            (
-                "/etcdserverpb.Auth/AuthEnable",
-                "etcdkit: etcdserverpb.Auth/AuthEnable is not supported by this version",
-            ),
+            ("/etcdserverpb.KV/Put", "etcdkit: etcdserverpb.KV/Put is not supported by this version"),
             ("/etcdserverpb.KV/Nope", "unknown method Nope for service etcdserverpb.KV"),
             ("/nope.Nope/Nope", "unknown service nope.Nope"),
             ("/", "unknown service "),

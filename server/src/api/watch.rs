@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::watch_request::RequestUnion;
-use etcdkit_proto::etcdserverpb::{ResponseHeader, WatchRequest};
+use etcdkit_proto::etcdserverpb::{ResponseHeader, WatchCreateRequest, WatchRequest};
 use futures::Stream;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::codec::EncodeBuf;
 use tonic::{Status, Streaming};
 
+use super::access::{Access, Credentials};
 use super::codec::Outgoing;
 use super::header::Headers;
 use super::stream::request_error;
+use crate::auth::Checker;
+use crate::command::Caller;
 use crate::mvcc::watch::{Hub, Next, WatchFrame, WatchStream};
 
 /// Progress intervals are this much longer at most, in percent, so that watchers that began together do
@@ -27,6 +31,7 @@ const JITTER_PERCENT_MAX: u32 = 10;
 pub(crate) struct Watch {
     pub(crate) headers: Headers,
     pub(crate) hub: Hub,
+    pub(crate) access: Access,
     pub(crate) progress_interval: Duration,
     pub(crate) stopping: CancellationToken,
 }
@@ -46,11 +51,21 @@ impl Outgoing for WatchMessage {
 impl Watch {
     pub(crate) fn watch(
         &self,
+        by: Credentials,
         requests: Streaming<WatchRequest>,
     ) -> impl Stream<Item = Result<WatchMessage, Status>> + Send + use<> {
         let stream = Arc::new(self.hub.stream());
         let (failed_sender, failed) = oneshot::channel();
-        let reader = tokio::spawn(read_requests(Arc::clone(&stream), requests, failed_sender));
+        let reader = tokio::spawn(
+            Requests {
+                changes: self.access.auth.changes(),
+                access: self.access.clone(),
+                by,
+                user: None,
+                stream: Arc::clone(&stream),
+            }
+            .serve(requests, failed_sender),
+        );
         let connection = Connection {
             headers: self.headers.clone(),
             stream,
@@ -79,29 +94,91 @@ fn progress_ticks(interval: Duration) -> Interval {
 
 /// Does what the client asks for, on a task of its own, so that a client is heard however much there is
 /// to send to it. A client that says nothing more still gets its events.
-async fn read_requests(
+struct Requests {
+    access: Access,
+    by: Credentials,
+    /// Whose watchers these are, once one was permitted to somebody.
+    user: Option<String>,
+    /// Tells that users, roles or rights changed.
+    changes: watch::Receiver<u64>,
     stream: Arc<WatchStream>,
-    mut requests: Streaming<WatchRequest>,
-    failed: oneshot::Sender<Status>,
-) {
-    loop {
-        stream.room().await;
-        let request = match requests.message().await {
-            Ok(Some(request)) => request,
-            Ok(None) => return,
-            Err(status) => {
-                // Whoever would be told has gone when this fails.
-                let _ = failed.send(request_error(status));
-                return;
+}
+
+impl Requests {
+    async fn serve(mut self, mut requests: Streaming<WatchRequest>, failed: oneshot::Sender<Status>) {
+        loop {
+            self.stream.room().await;
+            let request = tokio::select! {
+                request = requests.message() => request,
+                Ok(()) = self.changes.changed() => {
+                    self.end_unpermitted();
+                    continue;
+                }
+            };
+            match request {
+                Ok(Some(request)) => self.act(request),
+                Ok(None) => break,
+                Err(status) => {
+                    // Whoever would be told has gone when this fails.
+                    let _ = failed.send(request_error(status));
+                    return;
+                }
             }
-        };
+        }
+        while self.changes.changed().await.is_ok() {
+            self.end_unpermitted();
+        }
+    }
+
+    fn act(&mut self, request: WatchRequest) {
         match request.request_union {
-            Some(RequestUnion::CreateRequest(create)) => stream.create(&create),
-            Some(RequestUnion::CancelRequest(cancel)) => stream.cancel(cancel.watch_id),
-            Some(RequestUnion::ProgressRequest(_)) => stream.request_progress(),
+            Some(RequestUnion::CreateRequest(create)) => self.create(&create),
+            Some(RequestUnion::CancelRequest(cancel)) => self.stream.cancel(cancel.watch_id),
+            Some(RequestUnion::ProgressRequest(_)) => self.stream.request_progress(),
             None => {}
         }
     }
+
+    fn create(&mut self, create: &WatchCreateRequest) {
+        // A start that no watcher can have is refused before anything is asked about the caller, as in etcd.
+        if create.start_revision >= 0
+            && let Err(refused) = self.permit(create)
+        {
+            return self.stream.refuse(as_text(refused));
+        }
+        self.stream.create(create);
+    }
+
+    fn permit(&mut self, create: &WatchCreateRequest) -> Result<(), EtcdError> {
+        // As the client spelled it, but for the missing key, which means the smallest.
+        let key = if create.key.is_empty() { &Bytes::from_static(b"\0") } else { &create.key };
+        let permitted = |checker: &Checker<'_>| checker.range(key, &create.range_end);
+        if let Some(caller) = self.access.recognise(&self.by, permitted)? {
+            self.user = Some(caller.user);
+        }
+        Ok(())
+    }
+
+    /// Ends the watchers whose right was taken away. Those that were there before authentication was switched on are
+    /// left alone, as in etcd.
+    fn end_unpermitted(&self) {
+        let Some(user) = &self.user else { return };
+        let auth = &self.access.auth;
+        let caller = Caller { user: user.clone(), revision: auth.revision() };
+        for (watch_id, key, range_end) in self.stream.ranges() {
+            let verdict = auth.checker(Some(&caller), &self.access.lessor).range(&key, &range_end);
+            // A newer change has its own turn.
+            if verdict == Err(EtcdError::PermissionDenied) {
+                self.stream.revoke(watch_id, as_text(EtcdError::PermissionDenied));
+            }
+        }
+    }
+}
+
+/// An error as Go prints it, which is how etcd puts it into a cancel reason.
+fn as_text(error: EtcdError) -> String {
+    let entry = error.entry();
+    format!("rpc error: code = {:?} desc = {}", entry.code, entry.message)
 }
 
 /// The sending side of one stream.

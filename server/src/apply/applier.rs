@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use etcdkit_proto::EtcdError;
 use prost::Message;
 
-use super::{ApplyError, Progress, RunEntry, StateMachine, compact, kv, lease, txn};
+use super::{ApplyError, Progress, RunEntry, StateMachine, auth, compact, kv, lease, txn};
+use crate::auth::AuthStore;
 use crate::backend::{Backend, Table};
-use crate::command::{Applied, Operation, Outcome};
+use crate::command::{Applied, Command, Operation, Outcome};
 use crate::lease::Lessor;
 use crate::mvcc::watch::Hub;
 use crate::mvcc::{MvccError, Store, StoreWriter};
@@ -28,6 +30,7 @@ struct StoredProgress {
 pub(super) struct Run<'r, 's> {
     pub(super) writer: StoreWriter<'s>,
     pub(super) lessor: &'r Lessor,
+    pub(super) auth: &'r AuthStore,
 }
 
 /// Applies the log to the key space and the leases, and tells the watchers.
@@ -35,6 +38,7 @@ pub struct Applier {
     backend: Backend,
     store: Store,
     lessor: Arc<Lessor>,
+    auth: Arc<AuthStore>,
     hub: Hub,
     /// Why nothing is applied any more. A run that failed half-way is in memory and not in storage, so
     /// no later run may build on it.
@@ -43,13 +47,14 @@ pub struct Applier {
 
 impl Applier {
     /// Puts the parts together; they must share the one backend.
-    pub fn new(backend: Backend, store: Store, lessor: Arc<Lessor>, hub: Hub) -> Self {
-        Applier { backend, store, lessor, hub, failed: None }
+    pub fn new(backend: Backend, store: Store, lessor: Arc<Lessor>, auth: Arc<AuthStore>, hub: Hub) -> Self {
+        Applier { backend, store, lessor, auth, hub, failed: None }
     }
 
     fn apply_all(&self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, MvccError> {
         let mut outcomes = Vec::with_capacity(run.len());
-        let mut at_work = Run { writer: StoreWriter::new(&self.store), lessor: &self.lessor };
+        let mut at_work =
+            Run { writer: StoreWriter::new(&self.store), lessor: &self.lessor, auth: &self.auth };
         for entry in run {
             outcomes.push(at_work.apply(entry)?);
         }
@@ -66,9 +71,14 @@ impl Applier {
 impl Run<'_, '_> {
     /// Applies one entry. The outer error is of the storage, the inner one the answer to the client.
     fn apply(&mut self, entry: &RunEntry<'_>) -> Result<Outcome, MvccError> {
-        let Some(operation) = entry.command.and_then(|command| command.operation.as_ref()) else {
+        let Some((command, operation)) =
+            entry.command.and_then(|command| Some((command, command.operation.as_ref()?)))
+        else {
             return Ok(Ok(Applied::Nothing));
         };
+        if let Err(refused) = self.permit(command, operation) {
+            return Ok(Err(refused));
+        }
         let applied = match operation {
             Operation::Put(request) => kv::put(self, request).map(Applied::Put),
             Operation::DeleteRange(request) => kv::delete_range(self, request).map(Applied::DeleteRange),
@@ -76,6 +86,7 @@ impl Run<'_, '_> {
             Operation::Compact(request) => compact::compact(self, request).map(Applied::Compact),
             Operation::LeaseGrant(grant) => lease::grant(self, *grant).map(Applied::LeaseGrant),
             Operation::LeaseRevoke(revoke) => lease::revoke(self, *revoke, entry.term),
+            Operation::Auth(command) => auth::auth(self, command, entry.index),
         };
         self.writer.finish_command();
         match applied {
@@ -83,6 +94,14 @@ impl Run<'_, '_> {
             Err(MvccError::Api(error)) => Ok(Err(error)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What was permitted at the edge is asked again: rights may have been taken away since.
+    fn permit(&self, command: &Command, operation: &Operation) -> Result<(), EtcdError> {
+        if !self.auth.is_enabled() {
+            return Ok(());
+        }
+        self.auth.checker(command.caller.as_ref(), self.lessor).command(operation)
     }
 }
 

@@ -2,6 +2,7 @@
 //! leases, the same on every member.
 
 mod applier;
+mod auth;
 mod compact;
 mod kv;
 mod lease;

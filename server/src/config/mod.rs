@@ -24,6 +24,9 @@ pub const QUOTA_BYTES_DEFAULT: i64 = 2 * 1024 * 1024 * 1024;
 /// What the receive limit of a message is above the limit of a request, bytes: room for what wraps it.
 pub const RECEIVE_OVERHEAD_BYTES: usize = 512 * 1024;
 
+/// Work factor of password hashes, as etcd's.
+pub const BCRYPT_COST_DEFAULT: u32 = 10;
+
 /// Watch progress is notified at least this far apart.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
@@ -138,6 +141,12 @@ pub struct Config {
     pub compaction_sleep_interval: Duration,
     /// How often an idle watcher that asked for it hears of progress.
     pub watch_progress_notify_interval: Duration,
+    /// Work factor of password hashes, 4 to 31; each step doubles the time.
+    pub bcrypt_cost: u32,
+    /// Kind of tokens, with its options: `simple`, or `jwt,…`.
+    pub auth_token: String,
+    /// How long a simple token lives after its last use.
+    pub auth_token_ttl: Duration,
 }
 
 /// What etcd allows on one connection is 2^32-1; far fewer already keep one client busy, and each costs memory
@@ -170,6 +179,9 @@ impl Default for Config {
             compaction_batch_limit: 1000,
             compaction_sleep_interval: Duration::from_millis(10),
             watch_progress_notify_interval: Duration::from_secs(600),
+            bcrypt_cost: BCRYPT_COST_DEFAULT,
+            auth_token: "simple".to_owned(),
+            auth_token_ttl: Duration::from_secs(300),
         }
     }
 }
@@ -227,6 +239,12 @@ impl Config {
             return refuse(format!(
                 "--max-request-bytes {} is more than a message can have",
                 self.max_request_bytes
+            ));
+        }
+        if self.auth_token != "simple" {
+            return refuse(format!(
+                "--auth-token {:?}: this version knows simple tokens alone; leave the flag out",
+                self.auth_token
             ));
         }
         if self.name.is_empty() {

@@ -1,7 +1,4 @@
-use etcdkit_proto::etcdserverpb::auth_client::AuthClient;
-use etcdkit_proto::etcdserverpb::{
-    AuthEnableRequest, HashKvRequest, HashRequest, MemberListRequest, StatusRequest,
-};
+use etcdkit_proto::etcdserverpb::{HashKvRequest, HashRequest, MemberListRequest, StatusRequest};
 use etcdkit_proto::health::HealthCheckRequest;
 use etcdkit_proto::health::health_check_response::ServingStatus;
 use tonic::Code;
@@ -57,12 +54,4 @@ async fn health_is_known_for_the_whole_server() {
     let stopping = tokio::spawn(server.server.shutdown());
     assert_eq!(soon(changes.message()).await.unwrap().unwrap().status(), ServingStatus::NotServing);
     soon(stopping).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_is_not_built_says_so() {
-    let server = Fixture::memory().await;
-    let refused = AuthClient::new(server.channel.clone()).auth_enable(AuthEnableRequest {}).await;
-    let message = "etcdkit: etcdserverpb.Auth/AuthEnable is not supported by this version";
-    assert_status(refused, Code::Unimplemented, message);
 }

@@ -285,8 +285,8 @@ async fn play(board: &Board, bench: &mut Bench, job: Job, scenario: &Scenario) -
             place.insert(Arc::new(Driver::start(language, &board.programs).await?));
         }
     }
-    if scenario.needs("fresh") {
-        let mut server = Server::start(job.server, &board.programs).await?;
+    if scenario.needs("fresh") || !scenario.flags.is_empty() {
+        let mut server = Server::start_with(job.server, &board.programs, scenario.flags.clone()).await?;
         return Play::new(&mut server, &bench.drivers, languages).run(scenario).await;
     }
     let usable = bench.server.as_mut().is_some_and(|server| server.kind == job.server && server.alive());

@@ -11,6 +11,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "api",
             "apply",
+            "auth",
             "backend",
             "clock",
             "command",
@@ -35,11 +36,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("compactor", &["clock", "command", "config", "mvcc", "propose", "raft"]),
     ("expiry", &["clock", "command", "lease", "propose", "raft"]),
     // A read-only transaction is evaluated by `apply`, sizes are told by `backend`.
-    ("api", &["apply", "backend", "clock", "command", "config", "lease", "mvcc", "propose", "raft", "read"]),
+    (
+        "api",
+        &[
+            "apply", "auth", "backend", "clock", "command", "config", "lease", "mvcc", "propose", "raft",
+            "read",
+        ],
+    ),
     ("propose", &["backend", "clock", "command", "config", "raft"]),
     ("read", &["raft"]),
     ("raft", &["apply", "command", "io", "wal"]),
-    ("apply", &["backend", "command", "lease", "mvcc"]),
+    ("apply", &["auth", "backend", "command", "lease", "mvcc"]),
+    ("auth", &["backend", "command", "lease"]),
     ("mvcc", &["backend", "lease"]),
     ("lease", &["backend"]),
     ("backend", &["io"]),
@@ -75,7 +83,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
 ];
 
 /// The deterministic modules: time and randomness are inputs there.
-const DETERMINISTIC: &[&str] = &["server/src/mvcc/", "server/src/apply/", "server/src/lease/"];
+const DETERMINISTIC: &[&str] =
+    &["server/src/mvcc/", "server/src/apply/", "server/src/auth/", "server/src/lease/"];
 const NONDETERMINISM: &str = r"Instant::now|SystemTime::now|\brand::|thread::sleep|tokio::time";
 
 pub(crate) fn check(tree: &Tree) -> anyhow::Result<Vec<String>> {

@@ -17,6 +17,7 @@ use etcdkit_proto::etcdserverpb::request_op::Request;
 use etcdkit_proto::etcdserverpb::*;
 
 use super::*;
+use crate::auth::AuthStore;
 use crate::backend::{Backend, BackendOptions, EngineKind};
 use crate::command::{Applied, LeaseGrant, LeaseRevoke, Operation};
 use crate::io::disk::DiskIo;
@@ -39,7 +40,8 @@ fn build(backend: &Backend, options: HubOptions) -> (Applier, Store, Hub) {
     let lessor = Arc::new(Lessor::open(backend).unwrap());
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key)).unwrap();
     let hub = Hub::new(store.clone(), options);
-    let applier = Applier::new(backend.clone(), store.clone(), lessor, hub.clone());
+    let auth = Arc::new(AuthStore::open(backend, 300_000).unwrap());
+    let applier = Applier::new(backend.clone(), store.clone(), lessor, auth, hub.clone());
     (applier, store, hub)
 }
 
@@ -67,8 +69,10 @@ impl Machine {
 
     /// Applies several commands as one run.
     pub(super) fn apply_run(&mut self, operations: Vec<Operation>) -> Vec<Outcome> {
-        let commands: Vec<Command> =
-            operations.into_iter().map(|operation| Command { operation: Some(operation) }).collect();
+        let commands: Vec<Command> = operations
+            .into_iter()
+            .map(|operation| Command { operation: Some(operation), caller: None })
+            .collect();
         let first = self.index + 1;
         self.index += commands.len() as u64;
         let entries: Vec<RunEntry<'_>> = commands

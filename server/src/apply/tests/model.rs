@@ -107,6 +107,7 @@ impl Model {
 
     fn run(&mut self, operation: &Operation, work: &mut Work) -> Outcome {
         Ok(match operation {
+            Operation::Auth(_) => unreachable!("the model knows no users"),
             Operation::Put(request) => {
                 self.check_put(request, &[])?;
                 Applied::Put(work.put(request))

@@ -1,6 +1,7 @@
 //! The hub: all streams and watchers, and the place where a run becomes visible to readers and watchers
 //! at once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -168,13 +169,32 @@ impl Hub {
     }
 
     pub(super) fn cancel(&self, id: StreamId, watch_id: i64) {
+        self.end(id, watch_id, Cow::Borrowed(""));
+    }
+
+    pub(super) fn revoke(&self, id: StreamId, watch_id: i64, reason: String) {
+        self.end(id, watch_id, Cow::Owned(reason));
+    }
+
+    fn end(&self, id: StreamId, watch_id: i64, cancel_reason: Cow<'static, str>) {
         let mut state = self.shared.state.lock();
         if !state.remove(id, watch_id) {
             return;
         }
         let revision = state.revision;
         let Some(stream) = state.streams.get(&id) else { return };
-        stream.queue.push_control(WatchFrame::canceled(watch_id, revision));
+        let frame = WatchFrame { cancel_reason, ..WatchFrame::canceled(watch_id, revision) };
+        stream.queue.push_control(frame);
+    }
+
+    pub(super) fn ranges(&self, id: StreamId) -> Vec<(i64, Bytes, Bytes)> {
+        let state = self.shared.state.lock();
+        let watchers = state.streams.get(&id).into_iter().flat_map(|stream| &stream.watchers);
+        let spelled = |(watch_id, watcher): (&i64, &Watcher)| {
+            let (key, range_end) = watcher.interest.range.to_request();
+            (*watch_id, key, range_end)
+        };
+        watchers.map(spelled).collect()
     }
 
     /// Answers for the whole stream, or not at all: an answer means that no watcher of the stream will get

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use etcdkit_proto::etcdserverpb::WatchCreateRequest;
 
 use super::super::MvccError;
@@ -47,6 +48,16 @@ impl WatchStream {
     /// Ends a watcher; an unknown id is ignored.
     pub fn cancel(&self, watch_id: i64) {
         self.hub.cancel(self.id, watch_id);
+    }
+
+    /// The watchers with their ranges, spelled as requests spell them.
+    pub fn ranges(&self) -> Vec<(i64, Bytes, Bytes)> {
+        self.hub.ranges(self.id)
+    }
+
+    /// Ends a watcher whose right was taken away, with the reason as it stands in the message.
+    pub fn revoke(&self, watch_id: i64, reason: String) {
+        self.hub.revoke(self.id, watch_id, reason);
     }
 
     /// Answers a progress request of the client for the whole stream. Nothing is answered while any

@@ -86,7 +86,7 @@ impl StateMachine for Recorder {
 
 fn put(key: &str) -> Command {
     let key = Bytes::copy_from_slice(key.as_bytes());
-    Command { operation: Some(Operation::Put(PutRequest { key, ..PutRequest::default() })) }
+    Command { operation: Some(Operation::Put(PutRequest { key, ..PutRequest::default() })), caller: None }
 }
 
 fn options(io: &SimulatedIo) -> RaftOptions {

@@ -129,6 +129,10 @@ fn fact(line: &Line, wanted: &Condition, meaning: &mut Meaning) -> Result<()> {
 
 fn one_fact(value: &str, wanted: &Condition, meaning: &Meaning) -> Result<bool> {
     match wanted.name.as_str() {
+        // A field of a message by its path: a text, unless it is to be more or less than something.
+        path if path.starts_with('.') && matches!(wanted.op, Op::Equal | Op::NotEqual) => {
+            Ok((value == meaning.substituted(&wanted.value)) == (wanted.op == Op::Equal))
+        }
         SINGLE_KEY => Ok((value == hex(&meaning.bytes(&wanted.value)?)) == (wanted.op == Op::Equal)),
         "reason" => Ok((value == hex(&meaning.bytes(&wanted.value)?)) == (wanted.op == Op::Equal)),
         "version" | "code" | "header" => Ok((value == wanted.value) == (wanted.op == Op::Equal)),

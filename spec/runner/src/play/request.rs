@@ -34,6 +34,10 @@ const POSITIONAL: &[(&str, &[&str])] = &[
     ("leader", &["name"]),
     ("observe", &["@", "name"]),
     ("cancel", &["*call"]),
+    ("rpc", &["method", "body"]),
+    ("login", &["name", "value"]),
+    ("token", &["value"]),
+    ("snapshot", &[]),
     ("hashkv", &[]),
     ("status", &[]),
     ("members", &[]),
@@ -42,7 +46,7 @@ const POSITIONAL: &[(&str, &[&str])] = &[
 
 const BYTES: &[&str] = &["key", "value", "end", "name"];
 /// Words that stay as they are.
-const TEXT: &[&str] = &["kind", "order", "target", "watch", "lock", "leader", "call"];
+const TEXT: &[&str] = &["kind", "order", "target", "watch", "lock", "leader", "call", "method"];
 
 type Fields = Vec<(String, String)>;
 
@@ -97,6 +101,8 @@ fn numbered(word: &str, index: u32) -> String {
 fn field(name: &str, word: &str, meaning: &Meaning) -> Result<(String, String)> {
     let value = if TEXT.contains(&name) {
         word.to_owned()
+    } else if name == "body" {
+        meaning.substituted(word)
     } else if BYTES.contains(&name) {
         hex(&meaning.bytes(word)?)
     } else {

@@ -33,6 +33,7 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
             "only" => scenario.only = list(),
             "needs" => scenario.needs = list(),
             "pairs" => scenario.pairs = list(),
+            "flags" => scenario.flags = rest.split_ascii_whitespace().map(str::to_owned).collect(),
             "miss" => scenario.miss = list().iter().map(|n| n.parse()).collect::<Result<_, _>>()?,
             client => {
                 let step =

@@ -17,6 +17,13 @@ pub(crate) struct Meaning {
 }
 
 impl Meaning {
+    /// A text with each `$v` in it replaced by the variable's value.
+    pub(crate) fn substituted(&self, text: &str) -> String {
+        let replace =
+            |text: String, (name, value): (&String, &String)| text.replace(&format!("${name}"), value);
+        self.variables.iter().fold(text.to_owned(), replace)
+    }
+
     /// A word as bytes.
     pub(crate) fn bytes(&self, word: &str) -> Result<Vec<u8>> {
         if word == "\"\"" {

@@ -8,9 +8,8 @@ use etcdkit_proto::v3electionpb::{
 use etcdkit_proto::v3lockpb::lock_client::LockClient;
 use etcdkit_proto::v3lockpb::{LockRequest, UnlockRequest};
 use tonic::Streaming;
-use tonic::transport::Channel;
 
-use super::{Wire, answered, ok};
+use super::{Connection, Wire, answered, ok};
 use crate::line::{Line, hex, pair};
 
 impl Wire {
@@ -31,7 +30,7 @@ impl Wire {
         }
     }
 
-    async fn election(&self, line: &Line, mut client: ElectionClient<Channel>) -> Result<Line> {
+    async fn election(&self, line: &Line, mut client: ElectionClient<Connection>) -> Result<Line> {
         match line.verb.as_str() {
             "campaign" => {
                 let (name, value) = (line.bytes("name")?.into(), line.bytes("value")?.into());

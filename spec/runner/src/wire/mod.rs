@@ -5,6 +5,7 @@
 mod concurrency;
 mod kv;
 mod lease;
+mod rpc;
 mod txn;
 mod watch;
 
@@ -19,7 +20,11 @@ use etcdkit_proto::etcdserverpb::watch_client::WatchClient;
 use etcdkit_proto::etcdserverpb::{ResponseHeader, WatchRequest};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 use crate::line::{Line, hex};
 
@@ -28,10 +33,35 @@ const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 /// Bound of one request; longer than any deadline of a scenario's step.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A connection that shows who calls, once a client has a token.
+type Connection = InterceptedService<Channel, Token>;
+
+/// The token of a client; shared by all its calls.
+#[derive(Clone, Debug, Default)]
+struct Token(Arc<std::sync::Mutex<Option<AsciiMetadataValue>>>);
+
+impl Token {
+    fn set(&self, token: &str) -> Result<()> {
+        let token = if token.is_empty() { None } else { Some(token.parse()?) };
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = token;
+        Ok(())
+    }
+}
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
+        let token = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(token) = token {
+            request.metadata_mut().insert("token", token);
+        }
+        Ok(request)
+    }
+}
+
 /// A connection and the streams opened on it.
 #[derive(Debug, Default)]
 struct State {
-    clients: HashMap<u64, Channel>,
+    clients: HashMap<u64, (Connection, Token)>,
     /// Calls that can be cancelled, by id, each with its client.
     calls: HashMap<u64, (u64, AbortHandle)>,
     /// The sending half of each watch stream, by the id of the call that opened it.
@@ -90,6 +120,7 @@ impl Wire {
             "txn" => self.txn(line).await,
             "grant" | "revoke" | "keepalive" | "ttl" | "leases" => self.lease(line).await,
             "watch" | "unwatch" | "also" | "progress" => self.watch(line).await,
+            "rpc" | "login" | "token" | "snapshot" => self.rpc(line).await,
             "rpc_lock" | "rpc_unlock" | "campaign" | "proclaim" | "leader" | "observe" | "resign" => {
                 self.concurrency(line).await
             }
@@ -101,7 +132,9 @@ impl Wire {
         let endpoint = Endpoint::from_shared(line.need("endpoint")?.to_owned())?
             .tcp_nodelay(true)
             .timeout(REQUEST_TIMEOUT);
-        self.state.lock().await.clients.insert(line.id, endpoint.connect_lazy());
+        let token = Token::default();
+        let connection = InterceptedService::new(endpoint.connect_lazy(), token.clone());
+        self.state.lock().await.clients.insert(line.id, (connection, token));
         Ok(ok(line).with("client", line.id))
     }
 
@@ -138,7 +171,11 @@ impl Wire {
         Ok(ok(line))
     }
 
-    async fn channel(&self, line: &Line) -> Result<Channel> {
+    async fn channel(&self, line: &Line) -> Result<Connection> {
+        Ok(self.client(line).await?.0)
+    }
+
+    async fn client(&self, line: &Line) -> Result<(Connection, Token)> {
         let client: u64 = line.need("client")?.parse()?;
         self.state
             .lock()
@@ -149,16 +186,16 @@ impl Wire {
             .ok_or_else(|| anyhow!("client {client} is closed"))
     }
 
-    async fn kv_client(&self, line: &Line) -> Result<KvClient<Channel>> {
+    async fn kv_client(&self, line: &Line) -> Result<KvClient<Connection>> {
         let client = KvClient::new(self.channel(line).await?);
         Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
     }
 
-    async fn lease_client(&self, line: &Line) -> Result<LeaseClient<Channel>> {
+    async fn lease_client(&self, line: &Line) -> Result<LeaseClient<Connection>> {
         Ok(LeaseClient::new(self.channel(line).await?))
     }
 
-    async fn watch_client(&self, line: &Line) -> Result<WatchClient<Channel>> {
+    async fn watch_client(&self, line: &Line) -> Result<WatchClient<Connection>> {
         let client = WatchClient::new(self.channel(line).await?);
         Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
     }
