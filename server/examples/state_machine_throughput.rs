@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use etcdkit_proto::etcdserverpb::{PutRequest, RangeRequest, ResponseHeader, WatchCreateRequest};
-use etcdkit_server::apply::{Applier, Progress, RunEntry, StateMachine};
+use etcdkit_server::alarm::Alarms;
+use etcdkit_server::apply::{Applier, Parts, Progress, RunEntry, StateMachine};
+use etcdkit_server::auth::AuthStore;
 use etcdkit_server::backend::{Backend, BackendOptions, EngineKind};
+use etcdkit_server::cluster::ClusterState;
 use etcdkit_server::command::{Command, Operation};
 use etcdkit_server::io::disk::DiskIo;
 use etcdkit_server::lease::Lessor;
@@ -17,6 +20,7 @@ use etcdkit_server::mvcc::watch::{Hub, HubOptions, Next, WatchStream};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+const TOKEN_TTL_MS: u64 = 300_000;
 const PUTS: u64 = 500_000;
 const KEYS: u64 = 100_000;
 const RUN: u64 = 64;
@@ -37,7 +41,15 @@ impl Machine {
         let lessor = Arc::new(Lessor::open(backend)?);
         let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
         let hub = Hub::new(store.clone(), HubOptions::default());
-        let applier = Applier::new(backend.clone(), store.clone(), lessor, hub.clone());
+        let applier = Applier::new(Parts {
+            backend: backend.clone(),
+            store: store.clone(),
+            lessor,
+            auth: Arc::new(AuthStore::open(backend, TOKEN_TTL_MS)?),
+            alarms: Arc::new(Alarms::open(backend)?),
+            cluster: Arc::new(ClusterState::open(backend)?),
+            hub: hub.clone(),
+        });
         Ok(Machine { applier, store, hub, applied: 0 })
     }
 
@@ -47,7 +59,7 @@ impl Machine {
             .map(|place| {
                 let key = format!("key/{:08}", (self.applied + place) * 7919 % KEYS);
                 let put = PutRequest { key: key.into(), value: value.clone(), ..PutRequest::default() };
-                Command { operation: Some(Operation::Put(put)) }
+                Command { operation: Some(Operation::Put(put)), caller: None }
             })
             .collect();
         let first = self.applied + 1;
@@ -155,7 +167,7 @@ fn main() -> Result<()> {
     let revision = machine.store.revision();
     let start = Instant::now();
     let committed = etcdkit_proto::etcdserverpb::CompactionRequest { revision, physical: false };
-    let command = Command { operation: Some(Operation::Compact(committed)) };
+    let command = Command { operation: Some(Operation::Compact(committed)), caller: None };
     let entry = RunEntry { term: 1, index: machine.applied + 1, command: Some(&command) };
     let _ = machine.applier.apply_run(&[entry], &Progress::default())?;
     let mut longest = 0.0f64;

@@ -4,20 +4,21 @@
 //! in it, so that every member computes the same state from the same log.
 
 use etcdkit_proto::EtcdError;
+use etcdkit_proto::etcdserverpb::request_op::Request;
 use etcdkit_proto::etcdserverpb::{
-    AuthDisableRequest, AuthEnableRequest, AuthRoleAddRequest, AuthRoleDeleteRequest,
-    AuthRoleGrantPermissionRequest, AuthRoleRevokePermissionRequest, AuthUserAddRequest,
-    AuthUserChangePasswordRequest, AuthUserDeleteRequest, AuthUserGrantRoleRequest,
+    AlarmMember, AlarmRequest, AuthDisableRequest, AuthEnableRequest, AuthRoleAddRequest,
+    AuthRoleDeleteRequest, AuthRoleGrantPermissionRequest, AuthRoleRevokePermissionRequest,
+    AuthUserAddRequest, AuthUserChangePasswordRequest, AuthUserDeleteRequest, AuthUserGrantRoleRequest,
     AuthUserRevokeRoleRequest, CompactionRequest, CompactionResponse, DeleteRangeRequest,
-    DeleteRangeResponse, LeaseGrantResponse, LeaseRevokeResponse, PutRequest, PutResponse, TxnRequest,
-    TxnResponse,
+    DeleteRangeResponse, LeaseGrantResponse, LeaseRevokeResponse, PutRequest, PutResponse, RequestOp,
+    TxnRequest, TxnResponse,
 };
 
 /// One entry of the log.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Command {
     /// What to do.
-    #[prost(oneof = "Operation", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "Operation", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub operation: Option<Operation>,
     /// Who asked for it, where authentication is on.
     #[prost(message, optional, tag = "16")]
@@ -59,7 +60,101 @@ pub enum Operation {
     /// Change users, roles or the switch of authentication. Boxed, so that a put stays small.
     #[prost(message, tag = "7")]
     Auth(Box<AuthCommand>),
+    /// Raise or clear an alarm.
+    #[prost(message, tag = "8")]
+    Alarm(AlarmRequest),
+    /// Change what the cluster knows about itself.
+    #[prost(message, tag = "9")]
+    Cluster(Box<ClusterCommand>),
 }
+
+/// What a key costs besides its bytes and its value's, as etcd estimates it.
+const KEY_OVERHEAD_BYTES: u64 = 256;
+
+/// What a lease costs, as etcd estimates it.
+const LEASE_BYTES: u64 = 64;
+
+impl Operation {
+    /// What the command may add to the stored bytes, as etcd estimates it. Deleting and compacting are free, so that a
+    /// full server can be emptied.
+    pub fn stored_cost(&self) -> u64 {
+        match self {
+            Operation::Put(put) => put_cost(put),
+            Operation::Txn(txn) => txn_cost(txn),
+            Operation::LeaseGrant(_) => LEASE_BYTES,
+            Operation::DeleteRange(_)
+            | Operation::Compact(_)
+            | Operation::LeaseRevoke(_)
+            | Operation::Auth(_)
+            | Operation::Alarm(_)
+            | Operation::Cluster(_) => 0,
+        }
+    }
+}
+
+fn put_cost(put: &PutRequest) -> u64 {
+    KEY_OVERHEAD_BYTES + put.key.len() as u64 + put.value.len() as u64
+}
+
+fn txn_cost(txn: &TxnRequest) -> u64 {
+    branch_cost(&txn.success).max(branch_cost(&txn.failure))
+}
+
+fn branch_cost(branch: &[RequestOp]) -> u64 {
+    branch
+        .iter()
+        .map(|op| match &op.request {
+            Some(Request::RequestPut(put)) => put_cost(put),
+            Some(Request::RequestTxn(txn)) => txn_cost(txn),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// A command about the cluster itself.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ClusterCommand {
+    /// What to do.
+    #[prost(oneof = "ClusterOperation", tags = "1, 2, 3")]
+    pub operation: Option<ClusterOperation>,
+}
+
+/// What can be changed about a cluster.
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
+pub enum ClusterOperation {
+    /// The addresses at which other members reach one.
+    #[prost(message, tag = "1")]
+    PeerUrls(PeerUrls),
+    /// Note that a downgrade is under way.
+    #[prost(message, tag = "2")]
+    Downgrade(DowngradeTarget),
+    /// Note that it is not.
+    #[prost(message, tag = "3")]
+    CancelDowngrade(CancelDowngrade),
+}
+
+/// Addresses of a member.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct PeerUrls {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+    /// Its addresses, as they were given.
+    #[prost(string, repeated, tag = "2")]
+    pub urls: Vec<String>,
+}
+
+/// The version to downgrade to.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct DowngradeTarget {
+    /// Such as `3.6.0`.
+    #[prost(string, tag = "1")]
+    pub version: String,
+}
+
+/// The end of a downgrade.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct CancelDowngrade {}
 
 /// A command about users and roles.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -162,6 +257,10 @@ pub enum Applied {
     LeaseGrant(LeaseGrantResponse),
     /// Answer to [`Operation::LeaseRevoke`].
     LeaseRevoke(LeaseRevokeResponse),
+    /// Answer to [`Operation::Alarm`]: the alarm it was about, if any.
+    Alarm(Vec<AlarmMember>),
+    /// An [`Operation::Cluster`] was done.
+    Cluster,
     /// An [`Operation::Auth`] was done.
     Auth,
     /// Answer to [`AuthOperation::Authenticate`].
@@ -175,3 +274,26 @@ pub enum Applied {
 
 /// The outcome of one command: an error of the API is an outcome too, the same on every member.
 pub type Outcome = Result<Applied, EtcdError>;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn put(key: &'static str, value: &'static str) -> RequestOp {
+        let put = PutRequest { key: Bytes::from(key), value: Bytes::from(value), ..Default::default() };
+        RequestOp { request: Some(Request::RequestPut(put)) }
+    }
+
+    #[test]
+    fn the_dearer_branch_of_a_transaction_counts_with_all_in_it() {
+        let nested = TxnRequest { compare: vec![], success: vec![put("abc", "")], failure: vec![] };
+        let txn = TxnRequest {
+            compare: vec![],
+            success: vec![put("a", "1")],
+            failure: vec![put("a", "12"), RequestOp { request: Some(Request::RequestTxn(nested)) }],
+        };
+        assert_eq!(Operation::Txn(txn).stored_cost(), 256 + 3 + 256 + 3);
+    }
+}

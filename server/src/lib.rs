@@ -5,11 +5,13 @@
 //! which keep their records in `backend`. A read passes `api` -> `read` -> `mvcc`. Dependencies point
 //! down only.
 
+pub mod alarm;
 pub mod api;
 pub mod apply;
 pub mod auth;
 pub mod backend;
 mod clock;
+pub mod cluster;
 pub mod command;
 mod compactor;
 pub mod config;

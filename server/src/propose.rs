@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use etcdkit_proto::EtcdError;
-use etcdkit_proto::etcdserverpb::request_op::Request;
-use etcdkit_proto::etcdserverpb::{PutRequest, RequestOp, TxnRequest};
+use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
+use etcdkit_proto::etcdserverpb::{AlarmRequest, AlarmType};
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
 
+use crate::alarm::Alarms;
 use crate::backend::Backend;
 use crate::command::{Applied, Caller, Command, Operation};
 use crate::raft::{ProposeError, RaftNode};
@@ -28,12 +29,6 @@ const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What an entry of etcd carries besides the request: a request id. Counted so that the largest value
 /// accepted is the same.
 const ENTRY_OVERHEAD_BYTES: usize = 14;
-
-/// What a key costs besides its bytes and its value's, as etcd estimates it.
-const KEY_OVERHEAD_BYTES: u64 = 256;
-
-/// What a lease costs, as etcd estimates it.
-const LEASE_BYTES: u64 = 64;
 
 /// Why a write was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +48,8 @@ pub enum ProposalError {
 pub struct Limits {
     /// Most bytes of a request.
     pub request_bytes_max: usize,
+    /// This member, for the alarms it raises.
+    pub member_id: u64,
     /// Stored bytes at which writes are refused.
     pub quota_bytes: Option<u64>,
     /// The longest a request waits.
@@ -68,6 +65,7 @@ pub struct Proposer {
 struct Shared {
     raft: RaftNode,
     backend: Backend,
+    alarms: Arc<Alarms>,
     limits: Limits,
     stopped: AtomicBool,
     pending_bytes: AtomicUsize,
@@ -77,10 +75,11 @@ struct Shared {
 
 impl Proposer {
     /// A proposer on this node; `backend` is asked for its size.
-    pub fn new(raft: RaftNode, backend: Backend, limits: Limits) -> Self {
+    pub fn new(raft: RaftNode, backend: Backend, alarms: Arc<Alarms>, limits: Limits) -> Self {
         let shared = Shared {
             raft,
             backend,
+            alarms,
             limits,
             stopped: AtomicBool::new(false),
             pending_bytes: AtomicUsize::new(0),
@@ -103,8 +102,11 @@ impl Proposer {
         caller: Option<Caller>,
         operation: Operation,
     ) -> Result<Applied, ProposalError> {
-        self.admit_cost(cost(&operation))?;
-        let command = Command { operation: Some(operation), caller };
+        self.admit_cost(operation.stored_cost()).await?;
+        self.submit(Command { operation: Some(operation), caller }).await
+    }
+
+    async fn submit(&self, command: Command) -> Result<Applied, ProposalError> {
         let bytes = command.encoded_len() + ENTRY_OVERHEAD_BYTES;
         if bytes > self.shared.limits.request_bytes_max {
             return Err(EtcdError::RequestTooLarge.into());
@@ -129,16 +131,34 @@ impl Proposer {
         }
     }
 
-    fn admit_cost(&self, cost: u64) -> Result<(), ProposalError> {
-        let (Some(quota), false) = (self.shared.limits.quota_bytes, cost == 0) else {
+    /// Refuses what would not fit, and raises the alarm that keeps refusing it until somebody has looked.
+    async fn admit_cost(&self, cost: u64) -> Result<(), ProposalError> {
+        if self.fits(cost) {
             return Ok(());
+        }
+        if !self.shared.alarms.is_raised(AlarmType::Nospace) {
+            let alarm = AlarmRequest {
+                action: AlarmAction::Activate as i32,
+                member_id: self.shared.limits.member_id,
+                alarm: AlarmType::Nospace as i32,
+            };
+            // What stops the alarm stops the write too, and says so.
+            let command = Command { operation: Some(Operation::Alarm(alarm)), caller: None };
+            self.submit(command).await?;
+        }
+        Err(EtcdError::NoSpace.into())
+    }
+
+    fn fits(&self, cost: u64) -> bool {
+        let (Some(quota), false) = (self.shared.limits.quota_bytes, cost == 0) else {
+            return true;
         };
         let stored = self.shared.stored_bytes.fetch_add(cost, Ordering::Relaxed);
         if stored.saturating_add(cost) < quota {
-            return Ok(());
+            return true;
         }
         self.shared.stored_bytes.fetch_sub(cost, Ordering::Relaxed);
-        Err(EtcdError::NoSpace.into())
+        false
     }
 
     fn admit(&self, bytes: usize) -> Result<Pending<'_>, ProposalError> {
@@ -185,61 +205,5 @@ struct Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.shared.pending_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// What a command may add to the stored bytes. Deleting and compacting are free, so that a full server
-/// can be emptied.
-fn cost(operation: &Operation) -> u64 {
-    match operation {
-        Operation::Put(put) => put_cost(put),
-        Operation::Txn(txn) => txn_cost(txn),
-        Operation::LeaseGrant(_) => LEASE_BYTES,
-        Operation::DeleteRange(_)
-        | Operation::Compact(_)
-        | Operation::LeaseRevoke(_)
-        | Operation::Auth(_) => 0,
-    }
-}
-
-fn put_cost(put: &PutRequest) -> u64 {
-    KEY_OVERHEAD_BYTES + put.key.len() as u64 + put.value.len() as u64
-}
-
-fn txn_cost(txn: &TxnRequest) -> u64 {
-    branch_cost(&txn.success).max(branch_cost(&txn.failure))
-}
-
-fn branch_cost(branch: &[RequestOp]) -> u64 {
-    branch
-        .iter()
-        .map(|op| match &op.request {
-            Some(Request::RequestPut(put)) => put_cost(put),
-            Some(Request::RequestTxn(txn)) => txn_cost(txn),
-            _ => 0,
-        })
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn put(key: &'static str, value: &'static str) -> RequestOp {
-        let put = PutRequest { key: Bytes::from(key), value: Bytes::from(value), ..Default::default() };
-        RequestOp { request: Some(Request::RequestPut(put)) }
-    }
-
-    #[test]
-    fn the_dearer_branch_of_a_transaction_counts_with_all_in_it() {
-        let nested = TxnRequest { compare: vec![], success: vec![put("abc", "")], failure: vec![] };
-        let txn = TxnRequest {
-            compare: vec![],
-            success: vec![put("a", "1")],
-            failure: vec![put("a", "12"), RequestOp { request: Some(Request::RequestTxn(nested)) }],
-        };
-        assert_eq!(cost(&Operation::Txn(txn)), 256 + 3 + 256 + 3);
     }
 }

@@ -9,14 +9,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alarm::Alarms;
 use crate::api::{
     Access, Api, Auth, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance, Passwords,
     Watch,
 };
-use crate::apply::Applier;
+use crate::apply::{Applier, Parts};
 use crate::auth::AuthStore;
 use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
 use crate::clock::Clock;
+use crate::cluster::ClusterState;
 use crate::compactor::{self, AutoCompactor, Pace};
 use crate::config::{Config, ConfigError, MemberUrl, RECEIVE_OVERHEAD_BYTES, Storage};
 use crate::data_dir::{DataDir, DataDirError, Identity};
@@ -285,6 +287,8 @@ struct MemberParts {
     store: Store,
     lessor: Arc<Lessor>,
     auth: Arc<AuthStore>,
+    alarms: Arc<Alarms>,
+    cluster: Arc<ClusterState>,
     hub: Hub,
     raft: RaftNode,
     data_dir: DataDir,
@@ -384,15 +388,22 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
     let disk = Arc::clone(&io);
     let token_ttl = config.auth_token_ttl;
     let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, token_ttl, found)).await;
-    let State { data_dir, backend, store, lessor, auth } =
+    let State { data_dir, backend, store, lessor, auth, alarms, cluster } =
         opened.map_err(|_stopped| StartError::Stopped)??;
     let watch_options = HubOptions {
         fragment_bytes: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
         ..HubOptions::default()
     };
     let hub = Hub::new(store.clone(), watch_options);
-    let applier =
-        Applier::new(backend.clone(), store.clone(), Arc::clone(&lessor), Arc::clone(&auth), hub.clone());
+    let applier = Applier::new(Parts {
+        backend: backend.clone(),
+        store: store.clone(),
+        lessor: Arc::clone(&lessor),
+        auth: Arc::clone(&auth),
+        alarms: Arc::clone(&alarms),
+        cluster: Arc::clone(&cluster),
+        hub: hub.clone(),
+    });
     let options = RaftOptions {
         address: config.initial_advertise_peer_urls.first().map(MemberUrl::to_string).unwrap_or_default(),
         heartbeat_interval: config.heartbeat_interval,
@@ -408,6 +419,8 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         store,
         lessor,
         auth,
+        alarms,
+        cluster,
         hub,
         raft,
         data_dir,
@@ -420,6 +433,8 @@ struct State {
     store: Store,
     lessor: Arc<Lessor>,
     auth: Arc<AuthStore>,
+    alarms: Arc<Alarms>,
+    cluster: Arc<ClusterState>,
 }
 
 /// Reads what the directory holds. Blocks.
@@ -436,16 +451,19 @@ fn open_state(
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
     let token_ttl_ms = u64::try_from(token_ttl.as_millis()).unwrap_or(u64::MAX);
     let auth = Arc::new(AuthStore::open(&backend, token_ttl_ms)?);
-    Ok(State { data_dir, backend, store, lessor, auth })
+    let alarms = Arc::new(Alarms::open(&backend)?);
+    let cluster = Arc::new(ClusterState::open(&backend)?);
+    Ok(State { data_dir, backend, store, lessor, auth, alarms, cluster })
 }
 
 fn propose_within_limits(config: &Config, member: &MemberParts) -> Proposer {
     let limits = Limits {
         request_bytes_max: config.max_request_bytes,
+        member_id: member.identity.member_id,
         quota_bytes: config.quota_bytes(),
         timeout: config.request_timeout(),
     };
-    Proposer::new(member.raft.clone(), member.backend.clone(), limits)
+    Proposer::new(member.raft.clone(), member.backend.clone(), Arc::clone(&member.alarms), limits)
 }
 
 fn assemble(
@@ -509,9 +527,20 @@ fn assemble(
         lease,
         lock: Lock { line: line.clone() },
         election: Election { line, stopping: stopping.clone() },
-        cluster: Cluster { headers: headers.clone(), gate, own },
+        cluster: Cluster {
+            headers: headers.clone(),
+            gate: gate.clone(),
+            proposer: proposer.clone(),
+            state: Arc::clone(&member.cluster),
+            own,
+        },
         maintenance: Maintenance {
             access,
+            member_id,
+            alarms: Arc::clone(&member.alarms),
+            cluster: Arc::clone(&member.cluster),
+            proposer: proposer.clone(),
+            gate,
             headers,
             raft: member.raft.clone(),
             store: member.store.clone(),

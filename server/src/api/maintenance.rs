@@ -1,31 +1,42 @@
 //! `etcdserverpb.Maintenance`: the state of this member.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcdkit_proto::etcdserverpb::{
-    AlarmRequest, AlarmResponse, DowngradeInfo, HashKvRequest, HashKvResponse, HashRequest, HashResponse,
-    StatusRequest, StatusResponse,
+    AlarmRequest, AlarmResponse, AlarmType, DefragmentRequest, DefragmentResponse, HashKvRequest,
+    HashKvResponse, HashRequest, HashResponse, MoveLeaderRequest, MoveLeaderResponse, SnapshotRequest,
+    SnapshotResponse, StatusRequest, StatusResponse,
 };
+use futures::Stream;
 use tonic::Status;
 
 use super::access::{Access, Credentials};
+use super::error::mismatched;
 use super::header::Headers;
+use super::snapshot;
+use super::version::{ETCD_VERSION, STORAGE_VERSION};
+use crate::alarm::{self, Alarms};
 use crate::backend::Backend;
+use crate::cluster::ClusterState;
+use crate::command::{Applied, Operation};
 use crate::config::QUOTA_BYTES_DEFAULT;
 use crate::mvcc::{MvccError, Store};
+use crate::propose::Proposer;
 use crate::raft::RaftNode;
-
-/// The version whose behaviour this server has. Clients read it to decide what they may ask for, so it is
-/// etcd's and not this product's.
-pub const ETCD_VERSION: &str = "3.7.1";
-
-/// The version of the stored format that etcd of that version reports.
-const STORAGE_VERSION: &str = "3.7.0";
+use crate::read::ReadGate;
 
 /// The Maintenance service.
 pub(crate) struct Maintenance {
     pub(crate) headers: Headers,
     pub(crate) access: Access,
+    pub(crate) member_id: u64,
+    pub(crate) alarms: Arc<Alarms>,
+    pub(crate) cluster: Arc<ClusterState>,
+    pub(crate) proposer: Proposer,
+    pub(crate) gate: ReadGate,
     pub(crate) raft: RaftNode,
     pub(crate) store: Store,
     pub(crate) backend: Backend,
@@ -34,8 +45,7 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    /// Lists the alarms, which `etcdctl endpoint health` asks for. This version raises none: it refuses each write
-    /// beyond the quota by itself.
+    /// Lists, raises or clears alarms.
     pub(crate) async fn alarm(
         &self,
         by: &Credentials,
@@ -45,21 +55,55 @@ impl Maintenance {
             AlarmAction::Get => checker.known(),
             AlarmAction::Activate | AlarmAction::Deactivate => checker.admin(),
         })?;
-        match request.action() {
-            AlarmAction::Get => Ok(AlarmResponse { header: Some(self.headers.now()), alarms: Vec::new() }),
-            AlarmAction::Activate | AlarmAction::Deactivate => Err(Status::unimplemented(
-                "etcdkit: raising and clearing alarms is not supported by this version",
-            )),
+        let alarms = match request.action() {
+            AlarmAction::Get => {
+                self.gate.pass().await?;
+                self.alarms.list(request.alarm())
+            }
+            AlarmAction::Activate | AlarmAction::Deactivate => {
+                match self.proposer.propose(Operation::Alarm(request)).await? {
+                    Applied::Alarm(alarms) => alarms,
+                    _ => return Err(mismatched()),
+                }
+            }
+        };
+        Ok(AlarmResponse { header: Some(self.headers.now()), alarms })
+    }
+
+    /// Gives free space back to the file system.
+    pub(crate) async fn defragment(&self, _request: DefragmentRequest) -> Result<DefragmentResponse, Status> {
+        let (backend, begun) = (self.backend.clone(), Instant::now());
+        tracing::info!("starting defragment");
+        off_the_runtime(move || Ok(backend.compact()?)).await?;
+        tracing::info!(took_ms = begun.elapsed().as_millis(), "finished defragment");
+        Ok(DefragmentResponse { header: None })
+    }
+
+    /// Streams the whole store.
+    pub(crate) async fn snapshot(
+        &self,
+        _request: SnapshotRequest,
+    ) -> Result<impl Stream<Item = Result<SnapshotResponse, Status>> + Send + use<>, Status> {
+        Ok(snapshot::stream(self.backend.clone()))
+    }
+
+    /// Gives the leadership to another member, of which a single node has none.
+    pub(crate) async fn move_leader(&self, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Status> {
+        if !self.raft.status().leadership.is_leader {
+            return Err(EtcdError::NotLeader.into());
         }
+        if request.target_id != self.member_id {
+            return Err(EtcdError::BadLeaderTransferee.into());
+        }
+        Ok(MoveLeaderResponse { header: None })
     }
 
     pub(crate) async fn status(&self, _request: StatusRequest) -> Result<StatusResponse, Status> {
         let size = self.backend.size().map_err(MvccError::from)?;
         let raft = self.raft.status();
-        let errors = match raft.leadership.leader {
-            Some(_) => vec![],
-            None => vec![EtcdError::NoLeader.message().to_owned()],
-        };
+        let no_leader = raft.leadership.leader.is_none().then(|| EtcdError::NoLeader.message().to_owned());
+        let alarms = self.alarms.list(AlarmType::None);
+        let errors = no_leader.into_iter().chain(alarms.iter().map(alarm::as_text)).collect();
         Ok(StatusResponse {
             header: Some(self.headers.now()),
             version: ETCD_VERSION.to_owned(),
@@ -73,7 +117,7 @@ impl Maintenance {
             errors,
             is_learner: false,
             storage_version: STORAGE_VERSION.to_owned(),
-            downgrade_info: Some(DowngradeInfo::default()),
+            downgrade_info: Some(self.downgrade_info()),
         })
     }
 

@@ -8,6 +8,7 @@ mod auth;
 mod check;
 mod cluster;
 mod codec;
+mod downgrade;
 mod election;
 mod error;
 mod grpc;
@@ -20,7 +21,9 @@ mod lock;
 mod maintenance;
 mod password;
 mod permission;
+mod snapshot;
 mod stream;
+mod version;
 mod watch;
 
 use std::sync::Arc;
@@ -42,9 +45,9 @@ pub(crate) use kv::Kv;
 pub(crate) use lease::Lease;
 pub(crate) use line::Line;
 pub(crate) use lock::Lock;
-pub use maintenance::ETCD_VERSION;
 pub(crate) use maintenance::Maintenance;
 pub(crate) use password::Passwords;
+pub use version::ETCD_VERSION;
 pub(crate) use watch::Watch;
 
 use crate::raft::RaftNode;
@@ -127,6 +130,30 @@ impl Api {
             }
             "/etcdserverpb.Maintenance/HashKV" => {
                 unary(request, max, |message| api.maintenance.hash_kv(message)).await
+            }
+            "/etcdserverpb.Cluster/MemberAdd" => {
+                Box::pin(unary(request, max, |message| api.cluster.member_add(message))).await
+            }
+            "/etcdserverpb.Cluster/MemberRemove" => {
+                Box::pin(unary(request, max, |message| api.cluster.member_remove(message))).await
+            }
+            "/etcdserverpb.Cluster/MemberUpdate" => {
+                Box::pin(unary(request, max, |message| api.cluster.member_update(message))).await
+            }
+            "/etcdserverpb.Cluster/MemberPromote" => {
+                Box::pin(unary(request, max, |message| api.cluster.member_promote(message))).await
+            }
+            "/etcdserverpb.Maintenance/Defragment" => {
+                Box::pin(unary(request, max, |message| api.maintenance.defragment(message))).await
+            }
+            "/etcdserverpb.Maintenance/MoveLeader" => {
+                Box::pin(unary(request, max, |message| api.maintenance.move_leader(message))).await
+            }
+            "/etcdserverpb.Maintenance/Downgrade" => {
+                Box::pin(unary(request, max, |message| api.maintenance.downgrade(message))).await
+            }
+            "/etcdserverpb.Maintenance/Snapshot" => {
+                server_streaming(request, max, |message| api.maintenance.snapshot(message)).await
             }
             "/etcdserverpb.Auth/AuthEnable" => {
                 Box::pin(unary(request, max, |message| api.auth.enable(by, message))).await

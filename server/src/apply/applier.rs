@@ -7,8 +7,10 @@ use etcdkit_proto::EtcdError;
 use prost::Message;
 
 use super::{ApplyError, Progress, RunEntry, StateMachine, auth, compact, kv, lease, txn};
+use crate::alarm::Alarms;
 use crate::auth::AuthStore;
 use crate::backend::{Backend, Table};
+use crate::cluster::ClusterState;
 use crate::command::{Applied, Command, Operation, Outcome};
 use crate::lease::Lessor;
 use crate::mvcc::watch::Hub;
@@ -31,6 +33,26 @@ pub(super) struct Run<'r, 's> {
     pub(super) writer: StoreWriter<'s>,
     pub(super) lessor: &'r Lessor,
     pub(super) auth: &'r AuthStore,
+    alarms: &'r Alarms,
+    cluster: &'r ClusterState,
+}
+
+/// What the log changes.
+pub struct Parts {
+    /// Where all of it is kept.
+    pub backend: Backend,
+    /// The key space.
+    pub store: Store,
+    /// The leases.
+    pub lessor: Arc<Lessor>,
+    /// Users and roles.
+    pub auth: Arc<AuthStore>,
+    /// The alarms.
+    pub alarms: Arc<Alarms>,
+    /// What the cluster knows about itself.
+    pub cluster: Arc<ClusterState>,
+    /// The watchers.
+    pub hub: Hub,
 }
 
 /// Applies the log to the key space and the leases, and tells the watchers.
@@ -39,6 +61,8 @@ pub struct Applier {
     store: Store,
     lessor: Arc<Lessor>,
     auth: Arc<AuthStore>,
+    alarms: Arc<Alarms>,
+    cluster: Arc<ClusterState>,
     hub: Hub,
     /// Why nothing is applied any more. A run that failed half-way is in memory and not in storage, so
     /// no later run may build on it.
@@ -47,14 +71,20 @@ pub struct Applier {
 
 impl Applier {
     /// Puts the parts together; they must share the one backend.
-    pub fn new(backend: Backend, store: Store, lessor: Arc<Lessor>, auth: Arc<AuthStore>, hub: Hub) -> Self {
-        Applier { backend, store, lessor, auth, hub, failed: None }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { backend, store, lessor, auth, alarms, cluster, hub } = parts;
+        Applier { backend, store, lessor, auth, alarms, cluster, hub, failed: None }
     }
 
     fn apply_all(&self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, MvccError> {
         let mut outcomes = Vec::with_capacity(run.len());
-        let mut at_work =
-            Run { writer: StoreWriter::new(&self.store), lessor: &self.lessor, auth: &self.auth };
+        let mut at_work = Run {
+            writer: StoreWriter::new(&self.store),
+            lessor: &self.lessor,
+            auth: &self.auth,
+            alarms: &self.alarms,
+            cluster: &self.cluster,
+        };
         for entry in run {
             outcomes.push(at_work.apply(entry)?);
         }
@@ -87,6 +117,14 @@ impl Run<'_, '_> {
             Operation::LeaseGrant(grant) => lease::grant(self, *grant).map(Applied::LeaseGrant),
             Operation::LeaseRevoke(revoke) => lease::revoke(self, *revoke, entry.term),
             Operation::Auth(command) => auth::auth(self, command, entry.index),
+            Operation::Alarm(request) => {
+                Ok(Applied::Alarm(self.alarms.apply(self.writer.backend(), request)))
+            }
+            Operation::Cluster(command) => self
+                .cluster
+                .apply(self.writer.backend(), command)
+                .map(|()| Applied::Cluster)
+                .map_err(MvccError::from),
         };
         self.writer.finish_command();
         match applied {
@@ -96,8 +134,9 @@ impl Run<'_, '_> {
         }
     }
 
-    /// What was permitted at the edge is asked again: rights may have been taken away since.
+    /// What was permitted at the edge is asked again: an alarm may have been raised, or rights taken away, since.
     fn permit(&self, command: &Command, operation: &Operation) -> Result<(), EtcdError> {
+        self.alarms.admit(operation)?;
         if !self.auth.is_enabled() {
             return Ok(());
         }

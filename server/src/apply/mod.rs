@@ -13,7 +13,7 @@ mod tests;
 
 use bytes::Bytes;
 
-pub use applier::Applier;
+pub use applier::{Applier, Parts};
 
 use crate::command::{Command, Outcome};
 

@@ -155,7 +155,11 @@ impl Checker<'_> {
                 None | Some(AuthOperation::Authenticate(_)) => Ok(()),
                 Some(_) => self.admin(),
             },
-            Operation::LeaseRevoke(_) | Operation::LeaseGrant(_) | Operation::Compact(_) => Ok(()),
+            Operation::LeaseRevoke(_)
+            | Operation::LeaseGrant(_)
+            | Operation::Compact(_)
+            | Operation::Alarm(_)
+            | Operation::Cluster(_) => Ok(()),
         }
     }
 }

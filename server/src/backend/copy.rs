@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::directory::Directory;
+use super::engine::View;
 use super::{Backend, BackendError, BackendOptions, EngineKind, Table};
 use crate::io::Io;
 
@@ -35,14 +36,39 @@ impl Backend {
     /// # Errors
     /// What the disk, the engine or `out` says.
     pub fn export(&self, out: &mut dyn Write) -> Result<(), BackendError> {
+        self.export_to(|_bytes| out).map(drop)
+    }
+
+    /// As [`Self::export`], to what `start` makes when it is told how many bytes will come.
+    ///
+    /// # Errors
+    /// As [`Self::export`].
+    pub fn export_to<W: Write>(&self, start: impl FnOnce(u64) -> W) -> Result<W, BackendError> {
         self.flush()?;
         let shared = self.shared();
+        // A compaction that waits for its turn at the gate would hold up all readers.
+        let _copying = shared.copying.read();
         let gate = shared.gate.read();
         let still = shared.engine_still.lock();
         let base = shared.state.read().base.clone();
         let mark = self.durable_mark();
         let _still = (!base.is_snapshot()).then_some(still);
 
+        let mark = mark.as_deref();
+        let mut counted = Counted(0);
+        self.write_copy(base.as_ref(), mark, &mut counted)?;
+        let mut out = start(counted.0);
+        self.write_copy(base.as_ref(), mark, &mut out)?;
+        drop(gate);
+        Ok(out)
+    }
+
+    fn write_copy(
+        &self,
+        base: &dyn View,
+        mark: Option<&[u8]>,
+        out: &mut dyn Write,
+    ) -> Result<(), BackendError> {
         let mut copy = CopyWriter { out, crc: 0, records: 0 };
         copy.put(MAGIC).map_err(write_error)?;
         for table in Table::ALL {
@@ -51,11 +77,10 @@ impl Backend {
                 written = copy.record(table, key, value);
                 if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             });
-            scanned.map_err(|source| shared.engine_error(source))?;
+            scanned.map_err(|source| self.shared().engine_error(source))?;
             written.map_err(write_error)?;
         }
-        drop(gate);
-        copy.end(mark.as_deref()).map_err(write_error)
+        copy.end(mark).map_err(write_error)
     }
 
     /// Opens a new backend in an empty directory with the content of a copy, durable when it returns.
@@ -100,6 +125,20 @@ impl Backend {
 
 fn write_error(error: std::io::Error) -> BackendError {
     BackendError::Copy(format!("writing it: {error}"))
+}
+
+/// Counts what a copy takes, which a receiver wants to know before it comes.
+struct Counted(u64);
+
+impl Write for Counted {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.0 += data.len() as u64;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 struct CopyWriter<'a> {

@@ -22,7 +22,7 @@
 //!   any more, every later commit and flush reports the cause, and the durable mark stands still. The
 //!   log has everything acknowledged, and a restart reads the disk again.
 //!
-//! Lock order: `writing`, `gate`, `engine_still`, `state`, `control`.
+//! Lock order: `writing`, `copying`, `gate`, `engine_still`, `state`, `control`.
 
 mod copy;
 mod directory;
@@ -166,6 +166,8 @@ struct Shared {
     engine: Box<dyn Engine>,
     kind: EngineKind,
     options: BackendOptions,
+    /// Held shared while the engine is copied, which may take long, exclusively while it is compacted.
+    copying: RwLock<()>,
     /// Held shared while the engine is read, exclusively while it is compacted.
     gate: RwLock<()>,
     /// Held by the one writer.
@@ -234,6 +236,7 @@ impl Backend {
             engine,
             kind,
             options,
+            copying: RwLock::new(()),
             gate: RwLock::new(()),
             writing: Mutex::new(()),
             state: RwLock::new(State { active: Layer::default(), frozen: None, base, freezes: 0 }),
@@ -283,6 +286,7 @@ impl Backend {
     pub fn compact(&self) -> Result<(), BackendError> {
         self.flush()?;
         let shared = self.shared();
+        let _copying = shared.copying.write();
         let _gate = shared.gate.write();
         let _still = shared.engine_still.lock();
         // The engine may want no snapshot to be held, so ours goes; the gate keeps readers from missing it.

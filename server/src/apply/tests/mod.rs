@@ -17,8 +17,10 @@ use etcdkit_proto::etcdserverpb::request_op::Request;
 use etcdkit_proto::etcdserverpb::*;
 
 use super::*;
+use crate::alarm::Alarms;
 use crate::auth::AuthStore;
 use crate::backend::{Backend, BackendOptions, EngineKind};
+use crate::cluster::ClusterState;
 use crate::command::{Applied, LeaseGrant, LeaseRevoke, Operation};
 use crate::io::disk::DiskIo;
 use crate::lease::Lessor;
@@ -41,7 +43,15 @@ fn build(backend: &Backend, options: HubOptions) -> (Applier, Store, Hub) {
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key)).unwrap();
     let hub = Hub::new(store.clone(), options);
     let auth = Arc::new(AuthStore::open(backend, 300_000).unwrap());
-    let applier = Applier::new(backend.clone(), store.clone(), lessor, auth, hub.clone());
+    let applier = Applier::new(Parts {
+        backend: backend.clone(),
+        store: store.clone(),
+        lessor,
+        auth,
+        alarms: Arc::new(Alarms::open(backend).unwrap()),
+        cluster: Arc::new(ClusterState::open(backend).unwrap()),
+        hub: hub.clone(),
+    });
     (applier, store, hub)
 }
 

@@ -107,7 +107,9 @@ impl Model {
 
     fn run(&mut self, operation: &Operation, work: &mut Work) -> Outcome {
         Ok(match operation {
-            Operation::Auth(_) => unreachable!("the model knows no users"),
+            Operation::Auth(_) | Operation::Alarm(_) | Operation::Cluster(_) => {
+                unreachable!("the model knows keys and leases alone")
+            }
             Operation::Put(request) => {
                 self.check_put(request, &[])?;
                 Applied::Put(work.put(request))
