@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -172,7 +171,7 @@ func (c *Client) open() error {
 		}
 		return err
 	}
-	c.object = object
+	c.object = c.cfg.limit(object)
 	return nil
 }
 
@@ -187,17 +186,20 @@ func (c *Client) coreConfig() *bridgepb.ClientConfig {
 		KeepaliveTimeoutMs:    cfg.DialKeepAliveTimeout.Milliseconds(),
 		KeepaliveWithoutCalls: cfg.PermitWithoutStream,
 		RejectOldCluster:      cfg.RejectOldCluster,
-		MaxSendBytes:          orDefault(cfg.MaxCallSendMsgSize, defaultMaxSendBytes),
-		MaxRecvBytes:          orDefault(cfg.MaxCallRecvMsgSize, defaultMaxRecvBytes),
 		Server:                c.server,
 	}
 }
 
-func orDefault(value, otherwise int) int32 {
-	if value <= 0 {
-		return int32(otherwise)
+// limit bounds the messages of a client of the core.
+func (cfg *Config) limit(object *boundary.Object) *boundary.Object {
+	object.SendMax, object.RecvMax = defaultMaxSendBytes, defaultMaxRecvBytes
+	if cfg.MaxCallSendMsgSize > 0 {
+		object.SendMax = cfg.MaxCallSendMsgSize
 	}
-	return int32(min(value, math.MaxInt32))
+	if cfg.MaxCallRecvMsgSize > 0 {
+		object.RecvMax = cfg.MaxCallRecvMsgSize
+	}
+	return object
 }
 
 // core is the core's client.
@@ -219,9 +221,11 @@ func (c *Client) coreFor(ctx context.Context) (*boundary.Object, error) {
 	if c.strict == nil && c.ctx.Err() == nil {
 		config := c.coreConfig()
 		config.RequireLeader = true
-		if c.strict, err = boundary.Open(ctx, method.ClientOpen, config, nil); err != nil {
+		strict, err := boundary.Open(ctx, method.ClientOpen, config, nil)
+		if err != nil {
 			return nil, err
 		}
+		c.strict = c.cfg.limit(strict)
 	}
 	if c.strict == nil {
 		return core, nil

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -24,6 +23,9 @@ var (
 	// ErrElectionNoLeader: nobody leads.
 	ErrElectionNoLeader = errors.New("election: no leader")
 )
+
+// noLeader is how the core words that nobody leads.
+const noLeader = "election error: no leader"
 
 // Election lets one of many sessions lead.
 type Election struct {
@@ -91,7 +93,9 @@ func (e *Election) Proclaim(ctx context.Context, val string) error {
 		}
 		return err
 	}
-	e.header = answer.Header
+	if answer.Header != nil {
+		e.header = answer.Header
+	}
 	return nil
 }
 
@@ -125,7 +129,7 @@ func (e *Election) step(header *pb.ResponseHeader) {
 func (e *Election) Leader(ctx context.Context) (*v3.GetResponse, error) {
 	var found pb.RangeResponse
 	if _, err := e.session.core.Call(ctx, method.ElectionLeader, e.leaderRequest(), &found); err != nil {
-		if status.Code(err) == codes.NotFound {
+		if status.Convert(err).Message() == noLeader {
 			return nil, ErrElectionNoLeader
 		}
 		return nil, v3.ContextError(ctx, err)

@@ -66,3 +66,9 @@ func closed() error {
 func badMessage(which string, cause error) error {
 	return &Error{Kind: ffi.Kind(codes.Internal), code: codes.Internal, message: fmt.Sprintf("cannot read the %s: %v", which, cause)}
 }
+
+// tooLarge is worded as gRPC words it, since programs look for that.
+func tooLarge(what string, size, limit int) error {
+	message := fmt.Sprintf("%s message larger than max (%d vs. %d)", what, size, limit)
+	return &Error{Kind: ffi.Kind(codes.ResourceExhausted), code: codes.ResourceExhausted, message: message}
+}

@@ -14,7 +14,12 @@ import (
 
 // Object is something of the core: a client, a stream, a session, a lock, a leadership, a server. Safe for use by
 // many goroutines.
-type Object struct{ handle atomic.Uint64 }
+type Object struct {
+	handle atomic.Uint64
+	// SendMax and RecvMax bound the bytes of requests and responses of its calls, where they are not 0. To be set
+	// before the first call.
+	SendMax, RecvMax int
+}
 
 // keptBytes is the largest request buffer that is kept for another call; larger ones are left to the collector.
 const keptBytes = 64 << 10
@@ -23,7 +28,7 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Open makes an object by a method that needs none. response may be nil.
 func Open(ctx context.Context, method uint32, request, response proto.Message) (*Object, error) {
-	return call(ctx, 0, method, request, response)
+	return call(ctx, 0, method, request, response, limits{})
 }
 
 // Call calls a method of the object. What the method makes is returned, or nil. response may be nil.
@@ -32,7 +37,7 @@ func (o *Object) Call(ctx context.Context, method uint32, request, response prot
 	if handle == 0 {
 		return nil, closed()
 	}
-	return call(ctx, handle, method, request, response)
+	return call(ctx, handle, method, request, response, limits{o.SendMax, o.RecvMax})
 }
 
 // Handle is the number by which other objects refer to this one; 0 when it is closed.
@@ -41,7 +46,7 @@ func (o *Object) Handle() uint64 { return o.handle.Load() }
 // Close ends the calls on the object and frees it. Closing again does nothing.
 func (o *Object) Close() { ffi.Close(o.handle.Swap(0)) }
 
-func call(ctx context.Context, target uint64, method uint32, request, response proto.Message) (*Object, error) {
+func call(ctx context.Context, target uint64, method uint32, request, response proto.Message, limits limits) (*Object, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -49,6 +54,9 @@ func call(ctx context.Context, target uint64, method uint32, request, response p
 	encoded, err := proto.MarshalOptions{}.MarshalAppend((*buffer)[:0], request)
 	if err != nil {
 		return nil, badMessage("request", err)
+	}
+	if over(len(encoded), limits.send) {
+		return nil, tooLarge("trying to send", len(encoded), limits.send)
 	}
 	result := ffi.Call(ctx, target, method, encoded)
 	if cap(encoded) <= keptBytes {
@@ -63,6 +71,9 @@ func call(ctx context.Context, target uint64, method uint32, request, response p
 		made = &Object{}
 		made.handle.Store(result.Handle)
 	}
+	if over(len(result.Data), limits.recv) {
+		return nil, tooLarge("received", len(result.Data), limits.recv)
+	}
 	if response == nil {
 		return made, nil
 	}
@@ -74,3 +85,7 @@ func call(ctx context.Context, target uint64, method uint32, request, response p
 	}
 	return made, nil
 }
+
+type limits struct{ send, recv int }
+
+func over(size, limit int) bool { return limit > 0 && size > limit }

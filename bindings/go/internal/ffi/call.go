@@ -79,10 +79,16 @@ func Call(ctx context.Context, target uint64, method uint32, request []byte) Res
 	shard.Unlock()
 
 	call := start(target, method, request, timeout(ctx), tag)
+	if call == 0 {
+		deliver(tag, overloaded)
+	}
 	result := waiting.wait(ctx, call)
 	waiters.Put(waiting)
 	return result
 }
+
+// overloaded is the result of a call that the core did not take, because too many results wait to be read.
+var overloaded = Result{Kind: 8, Code: 8, Message: "too many calls are in flight: wait for some to end"}
 
 func (w *waiter) wait(ctx context.Context, call uint64) Result {
 	done := ctx.Done()
