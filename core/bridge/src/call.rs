@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::BridgeError;
 use crate::handle::{HANDLES_MAX, Handles};
-use crate::runtime::{ForkGuard, process};
+use crate::runtime::{ForkGuard, process, process_if_used};
 
 /// Calls in flight at once.
 pub const CALLS_MAX: usize = HANDLES_MAX;
@@ -89,13 +89,45 @@ where
     F: Future<Output = Result<T, BridgeError>> + Send + 'static,
     C: Completion<T>,
 {
-    scope.check()?;
-    let (runtime, calls) = process()?;
+    launch(scope, call, completion).map_err(|(error, _unused)| error)
+}
+
+/// Starts a call and completes it in any case: one that is not accepted before this returns, with `None`.
+pub fn start_or_complete<T, F, C>(scope: &Scope, call: F, completion: C) -> Option<CallId>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, BridgeError>> + Send + 'static,
+    C: Completion<T>,
+{
+    match launch(scope, call, completion) {
+        Ok(id) => Some(id),
+        Err((error, completion)) => {
+            completion.complete(Err(error));
+            None
+        }
+    }
+}
+
+fn launch<T, F, C>(scope: &Scope, call: F, completion: C) -> Result<CallId, (BridgeError, C)>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, BridgeError>> + Send + 'static,
+    C: Completion<T>,
+{
     let cancel = CancellationToken::new();
-    let id = calls.insert(Arc::new(cancel.clone()))?;
+    let accepted = || {
+        scope.check()?;
+        let process = process()?;
+        Ok((process, process.calls.insert(Arc::new(cancel.clone()))?))
+    };
+    let (process, id) = match accepted() {
+        Ok(accepted) => accepted,
+        Err(error) => return Err((error, completion)),
+    };
     let closed = scope.closed.clone();
-    let once = Once { id, calls, completion: Some(completion), result: std::marker::PhantomData };
-    runtime.spawn(async move {
+    let once =
+        Once { id, calls: &process.calls, completion: Some(completion), result: std::marker::PhantomData };
+    process.runtime.spawn(async move {
         let once = once;
         let fenced = AssertUnwindSafe(call).catch_unwind();
         let result = tokio::select! {
@@ -112,8 +144,8 @@ where
 /// Cancels a call of this process: its request is withdrawn from the server, and it completes with
 /// [`Kind::Cancelled`](crate::Kind::Cancelled) unless it has completed already. Unknown ids are ignored.
 pub fn cancel(id: CallId) {
-    if let Ok((_, calls)) = process()
-        && let Ok(token) = calls.get(id)
+    if let Some(process) = process_if_used()
+        && let Ok(token) = process.calls.get(id)
     {
         token.cancel();
     }

@@ -11,9 +11,14 @@ mod handle;
 mod runtime;
 mod stream;
 
-pub use call::{CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_pending};
+pub use call::{
+    CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_or_complete, start_pending,
+};
 pub use echo::echo;
 pub use error::{BridgeError, Kind};
 pub use handle::{HANDLES_MAX, Handles};
-pub use runtime::{ForkGuard, ForkSafe, WORKER_THREADS, after_fork_in_child, enter};
+pub use runtime::{
+    AnyObject, ForkGuard, ForkSafe, Statistics, WORKER_THREADS, after_fork_in_child, blocking, enter,
+    objects, objects_if_used, statistics,
+};
 pub use stream::{BATCH_MAX, Pulled};

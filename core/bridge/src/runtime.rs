@@ -4,19 +4,20 @@
 //! drops it writes to sockets the parent still uses. So a child leaves the copy alone and builds its own. Nothing
 //! here takes a lock that another thread could have held at the moment of the fork.
 
+use std::any::Any;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::BridgeError;
-use crate::handle::Handles;
+use crate::handle::{Handles, MARKS_MAX};
 
 /// Threads that run the client: parsing and bookkeeping for one process, which two can do on any machine.
 pub const WORKER_THREADS: usize = 2;
 /// Processes in one line of descent that each use the library; a runtime of each generation stays in the memory copy.
-const GENERATIONS_MAX: usize = 64;
+const GENERATIONS_MAX: usize = MARKS_MAX;
 
 static TABLE: RuntimeTable = RuntimeTable::new(std::process::id);
 
@@ -83,15 +84,69 @@ pub fn after_fork_in_child() {
     TABLE.forks.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The runtime of this process, built at first use and never shut down, and its calls in flight.
-pub(crate) fn process() -> Result<(&'static Runtime, &'static Handles<CancellationToken>), BridgeError> {
-    let cell = TABLE.cell()?;
-    Ok((cell.runtime()?, &cell.calls))
+/// An object of a binding that speaks in handles.
+pub type AnyObject = dyn Any + Send + Sync;
+
+/// What one process of the line of descent has: it lives as long as the process and is left alone by its children.
+pub(crate) struct Process {
+    pub(crate) runtime: Runtime,
+    pub(crate) calls: Handles<CancellationToken>,
+    pub(crate) objects: Handles<AnyObject>,
+    threads: &'static AtomicUsize,
+}
+
+/// What this process has, made at first use: its runtime is never shut down.
+pub(crate) fn process() -> Result<&'static Process, BridgeError> {
+    TABLE.present()
+}
+
+/// What this process has, if it has used the library.
+pub(crate) fn process_if_used() -> Option<&'static Process> {
+    TABLE.used()
+}
+
+/// The objects of this process, by handle. A handle of its parent is told as [`Kind::Forked`](crate::Kind::Forked).
+pub fn objects() -> Result<&'static Handles<AnyObject>, BridgeError> {
+    Ok(&process()?.objects)
+}
+
+/// The objects of this process, if it has used the library: for closing, which makes nothing new.
+pub fn objects_if_used() -> Option<&'static Handles<AnyObject>> {
+    Some(&process_if_used()?.objects)
+}
+
+/// What is alive in this process, for tests that look for leaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Objects held by handle.
+    pub objects: usize,
+    /// Calls in flight.
+    pub calls: usize,
+    /// Threads of the runtime: its workers, and those that run blocking work or wait for more.
+    pub threads: usize,
+}
+
+/// What is alive in this process now.
+pub fn statistics() -> Statistics {
+    let Some(process) = process_if_used() else { return Statistics::default() };
+    Statistics {
+        objects: process.objects.len(),
+        calls: process.calls.len(),
+        threads: process.threads.load(Ordering::Relaxed),
+    }
+}
+
+/// Runs something that blocks, away from the threads that run the client.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BridgeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| BridgeError::internal(format!("work off the runtime failed: {error}")))
 }
 
 /// Makes the runtime of this process the one that `tokio::spawn` and timers of this thread use while the guard lives.
 pub fn enter() -> Result<EnterGuard<'static>, BridgeError> {
-    Ok(process()?.0.enter())
+    Ok(process()?.runtime.enter())
 }
 
 struct RuntimeTable {
@@ -100,24 +155,25 @@ struct RuntimeTable {
     pid: fn() -> u32,
 }
 
-/// The runtime of one process of the line of descent.
+/// The place of one process of the line of descent.
 struct Cell {
     /// 0 while free.
     process: AtomicU64,
-    runtime: OnceLock<Result<Runtime, String>>,
-    /// Here and not in a static of its own: another thread may have held its lock at the moment of a fork.
-    calls: Handles<CancellationToken>,
+    /// All that has a lock is in here and not in a static of its own: another thread may have held it at the moment
+    /// of a fork.
+    made: OnceLock<Result<Process, String>>,
+    threads: AtomicUsize,
 }
 
 impl Cell {
     const fn new() -> Self {
-        Self { process: AtomicU64::new(0), runtime: OnceLock::new(), calls: Handles::new() }
+        Self { process: AtomicU64::new(0), made: OnceLock::new(), threads: AtomicUsize::new(0) }
     }
 
-    fn runtime(&self) -> Result<&Runtime, BridgeError> {
+    fn made(&'static self, mark: usize) -> Result<&'static Process, BridgeError> {
         // Only threads of this very process ever wait here, so the one who builds is alive.
-        let built = self.runtime.get_or_init(|| build().map_err(|error| error.to_string()));
-        built.as_ref().map_err(|error| BridgeError::internal(format!("no runtime: {error}")))
+        let made = self.made.get_or_init(|| build(mark, &self.threads).map_err(|error| error.to_string()));
+        made.as_ref().map_err(|error| BridgeError::internal(format!("no runtime: {error}")))
     }
 }
 
@@ -130,29 +186,49 @@ impl RuntimeTable {
         u64::from(self.forks.load(Ordering::Relaxed)) << 32 | u64::from((self.pid)())
     }
 
-    fn cell(&self) -> Result<&Cell, BridgeError> {
-        self.claim(self.process()).ok_or_else(|| {
+    fn present(&'static self) -> Result<&'static Process, BridgeError> {
+        let (mark, cell) = self.claim(self.process()).ok_or_else(|| {
             BridgeError::exhausted(format!(
                 "the library was used in more than {GENERATIONS_MAX} generations of forks"
             ))
-        })
+        })?;
+        cell.made(mark)
     }
 
-    fn claim(&self, process: u64) -> Option<&Cell> {
-        self.cells.iter().find(|cell| {
+    fn used(&'static self) -> Option<&'static Process> {
+        let process = self.process();
+        let cell = self.cells.iter().find(|cell| cell.process.load(Ordering::Acquire) == process)?;
+        cell.made.get()?.as_ref().ok()
+    }
+
+    fn claim(&self, process: u64) -> Option<(usize, &Cell)> {
+        self.cells.iter().enumerate().find(|(_, cell)| {
             let claimed = cell.process.compare_exchange(0, process, Ordering::AcqRel, Ordering::Acquire);
             claimed.is_ok() || claimed == Err(process)
         })
     }
 }
 
-fn build() -> std::io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(WORKER_THREADS).thread_name("etcdkit").enable_all().build()
+fn build(mark: usize, threads: &'static AtomicUsize) -> std::io::Result<Process> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .thread_name("etcdkit")
+        .on_thread_start(|| {
+            threads.fetch_add(1, Ordering::Relaxed);
+        })
+        .on_thread_stop(|| {
+            threads.fetch_sub(1, Ordering::Relaxed);
+        })
+        .enable_all()
+        .build()?;
+    Ok(Process { runtime, calls: Handles::with_mark(mark), objects: Handles::with_mark(mark), threads })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     static PID: AtomicU32 = AtomicU32::new(100);
@@ -160,22 +236,27 @@ mod tests {
     #[test]
     fn a_child_gets_a_runtime_of_its_own_and_refuses_what_its_parent_made() {
         static FAMILY: RuntimeTable = RuntimeTable::new(|| PID.load(Ordering::Relaxed));
-        let parent = std::ptr::from_ref(FAMILY.cell().unwrap().runtime().unwrap());
+        let parent = std::ptr::from_ref(FAMILY.present().unwrap());
         let made_by_parent = ForkGuard { process: FAMILY.process() };
+        let opened_by_parent = FAMILY.present().unwrap().objects.insert(Arc::new(())).unwrap();
         assert!(made_by_parent.check_in(&FAMILY).is_ok());
-        assert!(std::ptr::eq(parent, FAMILY.cell().unwrap().runtime().unwrap()));
+        assert!(std::ptr::eq(parent, FAMILY.present().unwrap()));
 
         PID.store(101, Ordering::Relaxed);
         assert_eq!(made_by_parent.check_in(&FAMILY).unwrap_err().kind, crate::Kind::Forked);
-        let child = FAMILY.cell().unwrap().runtime().unwrap();
+        assert!(FAMILY.used().is_none(), "a child that does not use the library has nothing of its own");
+        let child = FAMILY.present().unwrap();
         assert!(!std::ptr::eq(parent, child));
-        assert_eq!(child.block_on(async { 7 }), 7);
+        assert_eq!(child.runtime.block_on(async { 7 }), 7);
+        let opened_by_child = child.objects.insert(Arc::new(())).unwrap();
+        assert_eq!(child.objects.get(opened_by_parent).unwrap_err().kind, crate::Kind::Forked);
+        assert!(child.objects.get(opened_by_child).is_ok());
 
         // A grandchild that the system gave its grandparent's number.
         PID.store(100, Ordering::Relaxed);
         FAMILY.forks.fetch_add(1, Ordering::Relaxed);
         assert!(made_by_parent.check_in(&FAMILY).is_err());
-        assert!(!std::ptr::eq(parent, FAMILY.cell().unwrap().runtime().unwrap()));
+        assert!(!std::ptr::eq(parent, FAMILY.present().unwrap()));
     }
 
     #[test]
@@ -183,6 +264,6 @@ mod tests {
         static LINE: RuntimeTable = RuntimeTable::new(|| 1);
         assert!((0..GENERATIONS_MAX).all(|generation| LINE.claim(generation as u64 + 1).is_some()));
         LINE.forks.store(1, Ordering::Relaxed);
-        assert_eq!(LINE.cell().map(|_| ()).unwrap_err().kind, crate::Kind::ResourceExhausted);
+        assert_eq!(LINE.present().map(|_| ()).unwrap_err().kind, crate::Kind::ResourceExhausted);
     }
 }
