@@ -16,14 +16,32 @@ const WIRE: &[&str] = &[
     "grpc/health/v1/health.proto",
 ];
 
+/// What crosses a language boundary besides the wire contract; see `bridge/bridge.proto`.
+const BRIDGE: &str = "bridge.proto";
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=wire");
+    println!("cargo:rerun-if-changed=bridge");
     println!("cargo:rerun-if-changed=errors.toml");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let descriptors = protox::compile(WIRE, ["wire"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().bytes(".").emit_rerun_if_changed(false).compile_fds(descriptors)?;
+    generate_bridge(&out.join("bridge"))?;
     generate_errors(Path::new("errors.toml"), &out.join("errors.rs"))
+}
+
+/// In a folder of its own: the packages it imports are written once more, and not used.
+fn generate_bridge(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    fs::create_dir_all(out)?;
+    let descriptors = protox::compile([BRIDGE], ["bridge", "wire"])?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .extern_path(".etcdserverpb", "crate::etcdserverpb")
+        .emit_rerun_if_changed(false)
+        .out_dir(out)
+        .compile_fds(descriptors)?;
+    Ok(())
 }
 
 #[derive(Deserialize)]

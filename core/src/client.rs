@@ -106,7 +106,7 @@ impl Client {
         Self::start(Balancer::fixed(channel.into()), options.unwrap_or_default()).await
     }
 
-    async fn start(balancer: Balancer, options: ConnectOptions) -> Result<Self> {
+    pub(crate) async fn start(balancer: Balancer, options: ConnectOptions) -> Result<Self> {
         let core = Core::new(balancer, options)?;
         if core.tokens().user().is_some() {
             core.login(core.tokens().current().login).await?;

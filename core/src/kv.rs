@@ -44,7 +44,11 @@ impl KvClient {
         key: impl Into<Vec<u8>>,
         options: Option<GetOptions>,
     ) -> Result<GetStream> {
-        let request = options.unwrap_or_default().request(key.into());
+        self.get_stream_of(options.unwrap_or_default().request(key.into())).await
+    }
+
+    /// Reads a range in chunks, as the request says it.
+    pub async fn get_stream_of(&self, request: pb::RangeRequest) -> Result<GetStream> {
         Ok(GetStream { stream: self.core.server_streaming(&method::RANGE_STREAM, request).await? })
     }
 
@@ -476,7 +480,12 @@ pub struct GetStream {
 impl GetStream {
     /// The next chunk, or `None` at the end. Header, `more` and `count` stand in the last chunk only.
     pub async fn message(&mut self) -> Result<Option<GetResponse>> {
-        let chunk = self.stream.message().await?;
+        let chunk = self.message_wire().await?;
         Ok(chunk.map(|chunk| chunk.range_response.unwrap_or_default().into()))
+    }
+
+    /// The next chunk as it came over the wire, or `None` at the end.
+    pub async fn message_wire(&mut self) -> Result<Option<pb::RangeStreamResponse>> {
+        Ok(self.stream.message().await?)
     }
 }

@@ -21,6 +21,7 @@ mod kv;
 mod lease;
 mod lock;
 mod maintenance;
+mod members;
 mod method;
 pub mod naming;
 mod options;

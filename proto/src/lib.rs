@@ -26,4 +26,5 @@ package!(authpb, "authpb", "Users, roles and permissions.");
 package!(etcdserverpb, "etcdserverpb", "The services of the client port.");
 package!(v3lockpb, "v3lockpb", "The lock service.");
 package!(v3electionpb, "v3electionpb", "The election service.");
+package!(bridge, "bridge/etcdkit.bridge.v1", "What crosses a language boundary besides etcd's messages.");
 package!(health, "grpc.health.v1", "The gRPC health service.");

@@ -272,6 +272,11 @@ impl BlockingServer {
         self.server.endpoints()
     }
 
+    /// The ids of this member and its cluster.
+    pub fn identity(&self) -> Identity {
+        self.server.identity()
+    }
+
     /// Stops and waits for the end. Must not be called from within another runtime.
     pub fn shutdown(self) {
         self.runtime.block_on(self.server.shutdown());

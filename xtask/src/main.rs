@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod dist;
+mod generate;
 mod python;
 mod step;
 mod test;
@@ -41,6 +42,12 @@ enum Task {
     Oracle,
     /// Check the rules of the tree.
     Check,
+    /// Write what the languages must agree on, from its source in `proto/`.
+    Generate {
+        /// Write nothing, and fail if something would change.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +58,7 @@ fn main() -> ExitCode {
         Task::Dist => dist::run(),
         Task::Oracle => test::run_oracle(),
         Task::Check => check::run(),
+        Task::Generate { check } => generate::run(check),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

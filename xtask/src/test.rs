@@ -1,7 +1,7 @@
 //! Everything CI runs, as steps.
 
 use crate::step::{Steps, command, installed};
-use crate::{check, demo, python};
+use crate::{check, demo, generate, python};
 
 const SPEC: &str = "target/release/etcdkit-spec";
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
@@ -38,6 +38,7 @@ fn lint(steps: &mut Steps) {
     steps.run("lint: format", "cargo fmt --all --check");
     steps.run("lint: clippy", "cargo clippy --workspace --all-targets --locked --quiet -- -D warnings");
     steps.step("lint: rules of the tree", check::run);
+    steps.step("lint: generated files", || generate::run(true));
 }
 
 /// Checks that the product compiles for Windows, where rustup can add the target.

@@ -10,6 +10,7 @@ mod error;
 mod handle;
 mod runtime;
 mod stream;
+pub mod wire;
 
 pub use call::{
     CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_or_complete, start_pending,

@@ -54,6 +54,12 @@ impl Election {
         Ok(Candidacy { leadership: Leadership { session: session.clone(), name: self.name.clone(), place } })
     }
 
+    /// A leadership that an earlier campaign of the session won, from the key and the revision it told.
+    pub fn resume(&self, session: &Session, key: impl Into<Vec<u8>>, revision: i64) -> Leadership {
+        let place = Place { key: key.into(), rank: revision };
+        Leadership { session: session.clone(), name: self.name.clone(), place }
+    }
+
     /// The present leader. Fails with [`Error::ElectError`] when there is none.
     pub async fn leader(&self) -> Result<LeaderResponse> {
         let prefix = line_prefix(&self.name);

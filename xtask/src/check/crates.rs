@@ -10,6 +10,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-proto", &[]),
     ("etcdkit", &["etcdkit-proto"]),
     ("etcdkit-bridge", &["etcdkit", "etcdkit-proto"]),
+    ("etcdkit-dispatch", &["etcdkit", "etcdkit-bridge", "etcdkit-proto", "etcdkit-server"]),
+    ("etcdkit-ffi", &["etcdkit-bridge", "etcdkit-dispatch"]),
     ("etcdkit-server", &["etcdkit-proto"]),
     ("base2histogram", &[]),
     ("etcdkit-cli", &["etcdkit", "etcdkit-proto", "etcdkit-server"]),
