@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 mod fence;
-mod result;
+pub mod result;
 
 use std::ffi::{CStr, c_char};
 use std::time::Duration;
@@ -34,7 +34,7 @@ static VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_
 
 /// What is alive; see the header.
 #[repr(C)]
-pub(crate) struct CStats {
+pub struct CStats {
     handles: u64,
     calls: u64,
     threads: u64,

@@ -10,7 +10,7 @@ const OUTCOME_UNKNOWN: u32 = 1;
 
 /// `etcdkit_result`.
 #[repr(C)]
-pub(crate) struct CResult {
+pub struct CResult {
     tag: u64,
     handle: u64,
     kind: i32,
@@ -27,7 +27,7 @@ pub(crate) struct CResult {
 const _: () = assert!(size_of::<CResult>() == 64 && std::mem::offset_of!(CResult, data) == 32);
 
 /// `etcdkit_completion`.
-pub(crate) type Completion = extern "C" fn(*const CResult);
+pub type Completion = extern "C" fn(*const CResult);
 
 impl CResult {
     /// A view of the outcome, good for as long as the outcome is.
