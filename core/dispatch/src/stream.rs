@@ -7,7 +7,9 @@ use bytes::Bytes;
 use etcdkit::concurrency::{Election, Observer};
 use etcdkit::proto::bridge as wire;
 use etcdkit::proto::{etcdserverpb as pb, v3electionpb};
-use etcdkit::{Error, KeepAlive, KeepAliveEvent, KeepAliveEvents, SnapshotResponse, WatchRequestSender, WatchResponse};
+use etcdkit::{
+    Error, KeepAlive, KeepAliveEvent, KeepAliveEvents, SnapshotResponse, WatchRequestSender, WatchResponse,
+};
 use etcdkit_bridge::wire::{header, leader, renewal, watch_options, watch_response};
 use etcdkit_bridge::{BATCH_MAX, BridgeError, Pulled, Scope};
 use futures::{FutureExt, Stream, StreamExt, future, stream};
