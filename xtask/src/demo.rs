@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 
-use crate::python;
+use crate::{csharp, python};
 use crate::step::{Steps, command, installed, root};
 
 /// A language of the tour.
@@ -19,6 +19,7 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language { name: "Rust", program: "target/release/etcdkit-tour" },
     Language { name: "Python", program: ".venv/bin/python examples/python/tour.py" },
+    Language { name: "C#", program: csharp::TOUR },
 ];
 
 /// What one program printed: (step, what it saw), or why it did not get there.
@@ -46,6 +47,8 @@ pub(crate) fn build(steps: &mut Steps) {
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }
+    steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
+    csharp::build(steps);
 }
 
 /// Runs the tour in every language that was built.
@@ -53,6 +56,9 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
     let mut seen = Vec::new();
     for language in LANGUAGES {
         if language.name == "Python" && !root().join(python::PYTHON).exists() {
+            continue;
+        }
+        if language.name == "C#" && !csharp::present() {
             continue;
         }
         heading(&format!("The tour in {}", language.name));
@@ -64,6 +70,7 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
 fn tour(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Seen> {
     let mut program = command(language.program);
     program.args(endpoint).env("ETCDKIT", root().join("target/release/etcdkit")).stdout(Stdio::piped());
+    program.env("ETCDKIT_NATIVE", root().join("target/release"));
     let mut child = program.spawn().with_context(|| format!("cannot start {}", language.program))?;
     let output = child.stdout.take().context("the output of the tour is piped")?;
     let mut lines = Vec::new();

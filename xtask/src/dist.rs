@@ -1,7 +1,7 @@
 //! The packages users install.
 
-use crate::python;
 use crate::step::{Steps, root};
+use crate::{csharp, python};
 
 /// Builds `dist/bin` and `dist/python`.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -9,6 +9,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     steps.run("build the binary", "cargo build --profile dist --locked --bin etcdkit");
     steps.step("dist/bin", binaries);
     steps.step("dist/python", python::install);
+    if csharp::present() {
+        steps.run("build the native library", "cargo build --profile dist --locked -p etcdkit-ffi");
+        steps.step("dist/nuget", csharp::pack);
+    } else {
+        steps.skip("dist/nuget", "dotnet is not installed");
+    }
     steps.finish()
 }
 

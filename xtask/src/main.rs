@@ -1,6 +1,7 @@
 //! What people do daily with this repository; the Makefile calls it.
 
 mod check;
+mod csharp;
 mod demo;
 mod dist;
 mod generate;

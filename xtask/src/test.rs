@@ -1,7 +1,7 @@
 //! Everything CI runs, as steps.
 
 use crate::step::{Steps, command, installed};
-use crate::{check, demo, generate, python};
+use crate::{check, csharp, demo, generate, python};
 
 const SPEC: &str = "target/release/etcdkit-spec";
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
@@ -15,6 +15,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
     steps.run("build for release", "cargo build --release --locked --workspace --quiet");
     python_steps(&mut steps);
+    csharp::steps(&mut steps);
     spec(&mut steps);
     steps.step("demo: the tour in every language", || demo::show(None));
     steps.finish()

@@ -2,6 +2,7 @@
 //! the errors of etcd. One source each in `proto/`, one emitter per language, files that are committed and checked.
 
 mod c;
+mod csharp;
 mod rust;
 
 use std::fs;
@@ -80,7 +81,7 @@ pub(crate) const NOTICE: &str =
 pub(crate) type File = (&'static str, String);
 
 /// Every emitter: a language adds its own here.
-const EMITTERS: &[fn(&Source) -> File] = &[rust::methods, c::header];
+const EMITTERS: &[fn(&Source) -> File] = &[rust::methods, c::header, csharp::methods, csharp::kinds, csharp::errors];
 
 /// Writes every generated file, or with `check` fails where one would change.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {

@@ -52,7 +52,7 @@ public sealed partial class WatchManager : IWatchManager
     {
         if (request is null) throw new ArgumentNullException(nameof(request));
         if (callback is null) throw new ArgumentNullException(nameof(callback));
-        if (Volatile.Read(ref _disposed) != 0) throw new ObjectDisposedException(nameof(EtcdClient));
+        if (Volatile.Read(ref _disposed) != 0) throw new ObjectDisposedException(nameof(EtcdClient), "the EtcdClient is closed: it was disposed; make a new one");
         var opened = await _open(request, headers, deadline ?? DateTime.UtcNow + ConfirmationLimit, cancellationToken)
             .ConfigureAwait(false);
         var id = Interlocked.Increment(ref _lastId);

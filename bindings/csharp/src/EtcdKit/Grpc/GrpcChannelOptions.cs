@@ -14,8 +14,8 @@ public class GrpcChannelOptions
     /// <summary>Largest request in bytes. Default: no limit but the server's.</summary>
     public int? MaxSendMessageSize { get; set; }
 
-    /// <summary>Largest response in bytes. Default: 4 MiB, as gRPC clients of .NET have it; null is no limit.</summary>
-    public int? MaxReceiveMessageSize { get; set; } = 4 * 1024 * 1024;
+    /// <summary>Largest response in bytes. Default: no limit.</summary>
+    public int? MaxReceiveMessageSize { get; set; }
 
     /// <summary>
     /// Whether a call ends with <see cref="System.OperationCanceledException"/>, and not with

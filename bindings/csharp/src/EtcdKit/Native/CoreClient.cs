@@ -112,10 +112,6 @@ internal sealed class CoreClient : IDisposable
         return new CoreStream<WatchResponse>(stream, WatchResponse.Parser.ParseFrom);
     }
 
-    /// <summary>Asks how far the watches have been served.</summary>
-    internal Task RequestProgressAsync(Metadata? headers, CancellationToken cancellationToken) =>
-        For(headers).TellAsync(Methods.WatchProgress, null, cancellationToken);
-
     /// <summary>Keeps a lease alive until the stream is disposed.</summary>
     internal async Task<CoreStream<LeaseKeepAliveResponse>> KeepAliveAsync(
         long lease, Metadata? headers, CancellationToken cancellationToken)
@@ -146,6 +142,10 @@ internal sealed class CoreClient : IDisposable
         catch (RpcException failure) when (failure.Kind == ErrorKind.InvalidArgument)
         {
             throw new ArgumentException(failure.Status.Detail, failure);
+        }
+        catch (RpcException failure) when (failure.Kind == ErrorKind.Unimplemented)
+        {
+            throw new NotSupportedException(failure.Status.Detail, failure);
         }
     }
 }

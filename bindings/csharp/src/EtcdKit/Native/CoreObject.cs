@@ -38,7 +38,7 @@ internal sealed class CoreObject : SafeHandle
 
     /// <summary>The handle.</summary>
     /// <exception cref="ObjectDisposedException">The object was closed.</exception>
-    internal ulong Value => IsClosed ? throw new ObjectDisposedException(_name) : _value;
+    internal ulong Value => IsClosed ? throw Closed() : _value;
 
     /// <summary>Makes an object by a call without a target.</summary>
     internal static CoreObject Open(uint method, IMessage request, string name)
@@ -126,6 +126,8 @@ internal sealed class CoreObject : SafeHandle
         Api.Instance.Close(_value);
         return true;
     }
+
+    private ObjectDisposedException Closed() => new(_name, $"the {_name} is closed: it was disposed; make a new one");
 
     private static CancellationTokenRegistration CancelWith(CancellationToken cancellationToken, ulong call) =>
         cancellationToken.CanBeCanceled

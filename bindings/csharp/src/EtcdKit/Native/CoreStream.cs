@@ -42,5 +42,9 @@ internal sealed class CoreStream<T>(CoreObject stream, Func<ByteString, T> decod
         return true;
     }
 
+    /// <summary>Asks how far a watch has been served; the answer is an item.</summary>
+    internal Task RequestProgressAsync(CancellationToken cancellationToken) =>
+        stream.TellAsync(Methods.WatchProgress, null, cancellationToken);
+
     public void Dispose() => stream.Dispose();
 }

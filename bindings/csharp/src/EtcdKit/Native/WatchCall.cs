@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Concurrent;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using Etcdserverpb;
@@ -36,7 +37,7 @@ internal sealed class WatchCall : IClientStreamWriter<WatchRequest>, IAsyncStrea
     {
         WatchRequest.RequestUnionOneofCase.CreateRequest => CreateAsync(message.CreateRequest),
         WatchRequest.RequestUnionOneofCase.CancelRequest => CancelAsync(message.CancelRequest.WatchId),
-        WatchRequest.RequestUnionOneofCase.ProgressRequest => _client.RequestProgressAsync(_headers, _ended.Token),
+        WatchRequest.RequestUnionOneofCase.ProgressRequest => Task.WhenAll(_streams.Values.Select(stream => stream.RequestProgressAsync(_ended.Token))),
         _ => Task.CompletedTask,
     };
 
@@ -88,7 +89,8 @@ internal sealed class WatchCall : IClientStreamWriter<WatchRequest>, IAsyncStrea
         {
             while (await stream.MoveNext(_ended.Token).ConfigureAwait(false))
             {
-                stream.Current.WatchId = id;
+                // -1 is an answer about progress, which is for the whole call.
+                if (stream.Current.WatchId >= 0) stream.Current.WatchId = id;
                 await _responses.AddAsync(stream.Current, _ended.Token).ConfigureAwait(false);
             }
         }

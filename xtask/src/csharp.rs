@@ -1,0 +1,101 @@
+//! The C# SDK: built by `dotnet` into `target/dotnet`, tested against the native library of the release build, and
+//! packed into `dist/nuget`.
+
+use anyhow::{Context as _, bail};
+
+use crate::step::{Steps, command, installed, root};
+
+/// Starts the guided tour.
+pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
+
+const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
+const PROJECT: &str = "bindings/csharp/src/EtcdKit";
+/// The netstandard2.0 build, as .NET Framework and Mono run it.
+const MONO_TOUR: &str = "target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
+
+/// Whether the SDK can be built here.
+pub(crate) fn present() -> bool {
+    installed("dotnet")
+}
+
+/// Builds the SDK with everything that uses it.
+pub(crate) fn build(steps: &mut Steps) {
+    if !present() {
+        steps.skip("csharp: build", "dotnet is not installed");
+        return;
+    }
+    steps.run("csharp: build", &format!("dotnet build {SOLUTION} -c Release --nologo -v quiet"));
+}
+
+/// Everything CI runs; the native library is that of the release build.
+pub(crate) fn steps(steps: &mut Steps) {
+    build(steps);
+    if !present() {
+        return;
+    }
+    steps.run("csharp: format", &format!("dotnet format {SOLUTION} --no-restore --verify-no-changes -v quiet"));
+    steps.step("csharp: tests", || {
+        with_library("dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet")
+    });
+    if installed("mono") {
+        steps.step("csharp: the tour of netstandard2.0 on Mono", || with_library(&format!("mono {MONO_TOUR}")));
+    } else {
+        steps.skip("csharp: the tour of netstandard2.0 on Mono", "mono is not installed");
+    }
+}
+
+/// Writes `dist/nuget`, with the native library that was built with the profile `dist`.
+pub(crate) fn pack() -> anyhow::Result<()> {
+    let natives = root().join("target/dotnet/natives");
+    let folder = natives.join(platform());
+    std::fs::create_dir_all(&folder)?;
+    let library = library();
+    let built = root().join("target/dist").join(&library);
+    std::fs::copy(&built, folder.join(&library))
+        .with_context(|| format!("{} is built by `cargo build --profile dist -p etcdkit-ffi`", built.display()))?;
+    let out = root().join("dist/nuget");
+    if out.exists() {
+        std::fs::remove_dir_all(&out)?;
+    }
+    let line = format!("dotnet pack {PROJECT} -c Release --nologo -v quiet -o {}", out.display());
+    let status = command(&line).arg(format!("-p:EtcdKitNative={}", natives.display())).status()?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Runs a command line whose program finds the native library in the release build.
+fn with_library(line: &str) -> anyhow::Result<()> {
+    let release = root().join("target/release");
+    let status = command(line)
+        .env("ETCDKIT_NATIVE", &release)
+        .env("ETCDKIT", release.join("etcdkit"))
+        .status()
+        .with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// File name of the native library.
+fn library() -> String {
+    format!("{}etcdkit_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+}
+
+/// What this platform is called in packages of .NET.
+fn platform() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "osx",
+        "windows" => "win",
+        other => other,
+    };
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let libc = if cfg!(target_env = "musl") { "-musl" } else { "" };
+    format!("{system}{libc}-{processor}")
+}
