@@ -79,8 +79,6 @@ func cancel(call uint64) { C.etcdkit_cancel(C.uint64_t(call)) }
 
 // read delivers results for as long as the process lives.
 func read(queue C.uint64_t) {
-	// The results of a batch belong to the thread that asked for it.
-	runtime.LockOSThread()
 	memory := C.calloc(batchMax, C.sizeof_etcdkit_result)
 	if memory == nil {
 		panic("etcdkit: out of memory")
@@ -102,6 +100,9 @@ func read(queue C.uint64_t) {
 				Message:        string(view(r.message, r.message_len)),
 			})
 		}
+		// Those who got a result go on at once and on this thread: otherwise they would be waiting for another one to
+		// wake up and take them over from the reader, which is back in C and keeps its processor until that is noticed.
+		runtime.Gosched()
 	}
 }
 
