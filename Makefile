@@ -1,9 +1,9 @@
 # What people do daily here. `make demo` and `make test` install and build all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint dist oracle
+.PHONY: help demo test bench bench-sdk lint dist consumers oracle
 
 help: ## show these targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: ## run the guided tour in every language (ENDPOINT=http://… tours a running server)
 	cargo xtask demo $(if $(ENDPOINT),--endpoint $(ENDPOINT))
@@ -15,11 +15,17 @@ bench: oracle ## measure our server and the real etcd side by side (ARGS="--roun
 	cargo build --profile dist --locked --bin etcdkit --bin etcdkit-bench
 	target/dist/etcdkit-bench $(ARGS)
 
+bench-sdk: ## measure each SDK and the usual client of its language side by side (ARGS="--languages python")
+	cargo xtask bench-sdk $(ARGS)
+
 lint: ## formatting, lints, rules of the tree
 	cargo xtask lint
 
 dist: ## make the packages users install, in dist/
 	cargo xtask dist
+
+consumers: dist ## install each package as a user does and run a program with it
+	cargo xtask consumers
 
 oracle: ## build the real etcd that tests and benchmarks compare with
 	cargo xtask oracle

@@ -1,6 +1,8 @@
 //! The C# SDK: built by `dotnet` into `target/dotnet`, tested against the native library of the release build, and
 //! packed into `dist/nuget`.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
 
 use crate::step::{Steps, command, installed, root};
@@ -44,15 +46,15 @@ pub(crate) fn steps(steps: &mut Steps) {
     }
 }
 
-/// Writes `dist/nuget`, with the native library that was built with the profile `dist`.
-pub(crate) fn pack() -> anyhow::Result<()> {
+/// Writes `dist/nuget`, with the native library from the folder where cargo has put it.
+pub(crate) fn pack(built: &Path) -> anyhow::Result<()> {
     let natives = root().join("target/dotnet/natives");
     let folder = natives.join(platform());
     std::fs::create_dir_all(&folder)?;
     let library = library();
-    let built = root().join("target/dist").join(&library);
+    let built = built.join(&library);
     std::fs::copy(&built, folder.join(&library))
-        .with_context(|| format!("{} is built by `cargo build --profile dist -p etcdkit-ffi`", built.display()))?;
+        .with_context(|| format!("{} is built by `cargo xtask dist`", built.display()))?;
     let out = root().join("dist/nuget");
     if out.exists() {
         std::fs::remove_dir_all(&out)?;

@@ -6,8 +6,9 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 
-use crate::{csharp, python};
+use crate::dist::Profile;
 use crate::step::{Steps, command, installed, root};
+use crate::{csharp, python};
 
 /// A language of the tour.
 struct Language {
@@ -43,7 +44,7 @@ pub(crate) fn build(steps: &mut Steps) {
         "cargo build --release --locked --bin etcdkit --bin etcdkit-tour",
     );
     if installed("python3") {
-        steps.step("build the Python package", python::install);
+        steps.step("build the Python package", || python::install(Profile::Release));
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }

@@ -1,11 +1,15 @@
 //! What people do daily with this repository; the Makefile calls it.
 
+mod bench_sdk;
 mod check;
 mod csharp;
+mod consumers;
 mod demo;
 mod dist;
 mod generate;
+mod peers;
 mod python;
+mod server;
 mod step;
 mod test;
 
@@ -38,7 +42,21 @@ enum Task {
     /// Formatting, lints and rules of the tree.
     Lint,
     /// Make the packages users install, in `dist/`.
-    Dist,
+    Dist {
+        /// How their code is built.
+        #[arg(long, value_enum, default_value = "dist")]
+        profile: dist::Profile,
+    },
+    /// Install each package as a user does and run a program of the usual client with it.
+    Consumers {
+        /// Only the languages whose name contains this text.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Install the published clients that tests and benchmarks run beside ours.
+    Peers,
+    /// Measure the SDKs beside the usual client of each language.
+    BenchSdk(bench_sdk::Options),
     /// Build the real etcd that tests and benchmarks compare with.
     Oracle,
     /// Check the rules of the tree.
@@ -56,7 +74,10 @@ fn main() -> ExitCode {
         Task::Test { only } => test::run(only.as_deref()),
         Task::Demo { endpoint } => demo::run(endpoint.as_deref()),
         Task::Lint => test::run_lint(),
-        Task::Dist => dist::run(),
+        Task::Dist { profile } => dist::run(profile),
+        Task::Consumers { only } => consumers::run(only.as_deref()),
+        Task::Peers => peers::run(),
+        Task::BenchSdk(options) => bench_sdk::run(&options),
         Task::Oracle => test::run_oracle(),
         Task::Check => check::run(),
         Task::Generate { check } => generate::run(check),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 use indicatif::HumanDuration;
 
@@ -23,6 +23,15 @@ pub(crate) fn command(line: &str) -> Command {
     let mut command = Command::new(words.next().expect("invariant: a command line names a program"));
     command.args(words).current_dir(root());
     command
+}
+
+/// Runs a command line; a failure is an error that names it.
+pub(crate) fn succeed(line: &str) -> anyhow::Result<()> {
+    let status = command(line).status().with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
 }
 
 /// Whether a program can be started at all.
@@ -52,13 +61,7 @@ impl Steps {
 
     /// Runs a command line as a step.
     pub(crate) fn run(&mut self, name: &str, line: &str) {
-        self.step(name, || {
-            let status = command(line).status()?;
-            if !status.success() {
-                bail!("`{line}` ended with {status}");
-            }
-            Ok(())
-        });
+        self.step(name, || succeed(line));
     }
 
     /// Runs a function as a step.

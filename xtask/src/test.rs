@@ -1,7 +1,8 @@
 //! Everything CI runs, as steps.
 
+use crate::dist::Profile;
 use crate::step::{Steps, command, installed};
-use crate::{check, csharp, demo, generate, python};
+use crate::{check, consumers, csharp, demo, dist, generate, peers};
 
 const SPEC: &str = "target/release/etcdkit-spec";
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
@@ -14,9 +15,12 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     oracle(&mut steps);
     steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
     steps.run("build for release", "cargo build --release --locked --workspace --quiet");
+    dist::build(&mut steps, Profile::Release);
     python_steps(&mut steps);
     csharp::steps(&mut steps);
+    peers::install(&mut steps);
     spec(&mut steps);
+    consumers::steps_of(&mut steps);
     steps.step("demo: the tour in every language", || demo::show(None));
     steps.finish()
 }
@@ -77,7 +81,6 @@ fn python_steps(steps: &mut Steps) {
         steps.skip("python", "python3 is not installed");
         return;
     }
-    steps.step("python: build and install the wheel", python::install);
     steps.run("python: ruff", ".venv/bin/ruff check bindings/python spec/drivers/python examples/python");
     steps.run("python: types", ".venv/bin/mypy --config-file bindings/python/pyproject.toml");
     steps.run(
@@ -88,6 +91,8 @@ fn python_steps(steps: &mut Steps) {
 
 fn spec(steps: &mut Steps) {
     steps.run("spec: every scenario, server and driver", &format!("{SPEC} scenarios --compat COMPAT.md"));
+    steps.run("spec: every language contends for one lock", &format!("{SPEC} locks --rounds 200"));
+    steps.run("spec: old clients contend too", &format!("{SPEC} locks --rounds 50 --peers"));
     steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
     steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000"));
     steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));

@@ -170,7 +170,7 @@ class Driver:
         if not lock.acquire(protocol.seconds(line, "timeout")):
             return ["acquired=0"]
         self._objects[line.id] = lock
-        return ["acquired=1", f"rev={lock.revision}"]
+        return ["acquired=1", f"rev={lock.revision}", f"token={lock.fencing_token}"]
 
     def _unlock(self, line: Line, client: Any) -> list[str]:
         self._objects[line.number("lock")].release()

@@ -169,7 +169,7 @@ class Driver:
         if not await lock.acquire(protocol.seconds(line, "timeout")):
             return ["acquired=0"]
         self._objects[line.id] = lock
-        return ["acquired=1", f"rev={lock.revision}"]
+        return ["acquired=1", f"rev={lock.revision}", f"token={lock.fencing_token}"]
 
     async def _unlock(self, line: Line, client: Any) -> list[str]:
         await self._objects[line.number("lock")].release()

@@ -60,17 +60,23 @@ impl Call {
 }
 
 impl Driver {
+    /// The runner's own driver.
+    pub(crate) fn wire() -> Self {
+        let (requests, receiver) = mpsc::channel(DRIVER_BACKLOG);
+        let (answers, incoming) = mpsc::channel(DRIVER_BACKLOG);
+        let calls = Calls::default();
+        wire::start(receiver, answers);
+        tokio::spawn(route(incoming, calls.clone()));
+        Driver { language: Language::WIRE, requests, calls, next: AtomicU64::new(1), _child: None }
+    }
+
     pub(crate) async fn start(language: Language, programs: &Programs) -> Result<Self> {
+        if language == Language::WIRE {
+            return Ok(Self::wire());
+        }
         let (requests, receiver) = mpsc::channel(DRIVER_BACKLOG);
         let calls = Calls::default();
-        let mut child = None;
-        if language == Language::WIRE {
-            let (answers, incoming) = mpsc::channel(DRIVER_BACKLOG);
-            wire::start(receiver, answers);
-            tokio::spawn(route(incoming, calls.clone()));
-        } else {
-            child = Some(spawn(language, programs, receiver, calls.clone())?);
-        }
+        let child = Some(spawn(language, programs, receiver, calls.clone())?);
         let driver = Driver { language, requests, calls, next: AtomicU64::new(1), _child: child };
         let mut hello = driver.call("hello", Vec::new()).await?;
         let answer =

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use crate::locks::Keys;
 use crate::scenario::Scenario;
 
 /// One row of the table.
@@ -25,12 +26,29 @@ struct Row {
     env: Vec<(String, String)>,
     #[serde(default)]
     cannot: Vec<String>,
+    #[serde(default)]
+    lock: LockKeys,
+}
+
+/// Which keys the locks of an SDK are made of, if nothing else is asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LockKeys {
+    /// `NAME/…`, the line of `etcdctl lock`.
+    #[default]
+    Line,
+    /// `NAME`, what python-etcd3 and microsoft/etcd3 use.
+    Plain,
+    /// Both.
+    Bridge,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     driver: Vec<Row>,
+    #[serde(default)]
+    peer: Vec<Row>,
 }
 
 /// The runner itself, with raw gRPC.
@@ -41,6 +59,7 @@ static WIRE: Row = Row {
     needs: Vec::new(),
     env: Vec::new(),
     cannot: Vec::new(),
+    lock: LockKeys::Line,
 };
 
 /// Who performs the lines of a client: one row of the table, or the runner itself.
@@ -70,6 +89,15 @@ impl Language {
     pub(crate) fn missing(self) -> Option<String> {
         let missing = self.0.needs.iter().find(|program| !on_path(program))?;
         Some(format!("{missing} is not installed"))
+    }
+
+    /// Which keys its locks are made of: the line, the plain key.
+    pub(crate) fn lock_keys(self) -> Keys {
+        match self.0.lock {
+            LockKeys::Line => Keys { line: true, plain: false },
+            LockKeys::Plain => Keys { line: false, plain: true },
+            LockKeys::Bridge => Keys { line: true, plain: true },
+        }
     }
 
     /// Whether the scenario can be said in this language.
@@ -119,21 +147,24 @@ fn on_path(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// The languages of the table, in its order. Read once; lives as long as the process, so that a language is
-/// as light as an enum.
-pub(crate) fn load(path: &Path) -> Result<Vec<Language>> {
+/// The languages of the table, in its order, then the peers. Read once; lives as long as the process, so that a
+/// language is as light as an enum.
+fn load(path: &Path) -> Result<(Vec<Language>, Vec<Language>)> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let mut file: File = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    for (index, row) in file.driver.iter_mut().enumerate() {
-        row.position = index + 1;
-    }
-    for (index, row) in file.driver.iter().enumerate() {
-        if file.driver[..index].iter().any(|other| other.name == row.name) {
-            bail!("{}: two drivers are called {}", path.display(), row.name);
+    let File { driver: mut rows, peer } =
+        toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let drivers = rows.len();
+    rows.extend(peer);
+    for index in 0..rows.len() {
+        rows[index].position = index + 1;
+        if rows[..index].iter().any(|other| other.name == rows[index].name) {
+            bail!("{}: two drivers are called {}", path.display(), rows[index].name);
         }
     }
-    let rows: &'static [Row] = Box::leak(file.driver.into_boxed_slice());
-    Ok(rows.iter().map(Language).collect())
+    let rows: &'static [Row] = Box::leak(rows.into_boxed_slice());
+    let mut languages: Vec<Language> = rows.iter().map(Language).collect();
+    let peers = languages.split_off(drivers);
+    Ok((languages, peers))
 }
 
 /// Which drivers a run takes.
@@ -165,9 +196,18 @@ impl Choice {
         Choice { drivers: Vec::new(), table: self.table.clone() }
     }
 
+    /// Published clients that take part where locks meet. One that cannot run here is an error.
+    pub(crate) fn peers(&self) -> Result<Vec<Language>> {
+        let (_, peers) = load(&self.table)?;
+        match peers.iter().find_map(|peer| Some((peer.name(), peer.missing()?))) {
+            Some((name, why)) => bail!("{name}: {why}"),
+            None => Ok(peers),
+        }
+    }
+
     /// The chosen languages. One asked for by name must be there; `others` are names that are no driver.
     pub(crate) fn present(&self, others: &[&str]) -> Result<Present> {
-        let all = load(&self.table)?;
+        let (all, _) = load(&self.table)?;
         for name in &self.drivers {
             if !others.contains(&name.as_str()) && !all.iter().any(|language| language.name() == name) {
                 let names: Vec<&str> = all.iter().map(|language| language.name()).collect();
@@ -207,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_drivers_of_the_table_are_known_by_name_and_order() {
-        let languages = load(&repository("spec/drivers/drivers.toml")).unwrap();
+        let (languages, _) = load(&repository("spec/drivers/drivers.toml")).unwrap();
         assert_eq!(languages[0].name(), "rust");
         assert!(Language::WIRE < languages[0] && languages.is_sorted());
     }
@@ -215,7 +255,7 @@ mod tests {
     #[test]
     fn what_an_sdk_cannot_say_is_said_by_some_scenario() {
         let scenarios = crate::scenario::load(&repository("spec/scenarios")).unwrap();
-        for language in load(&repository("spec/drivers/drivers.toml")).unwrap() {
+        for language in load(&repository("spec/drivers/drivers.toml")).unwrap().0 {
             for what in &language.0.cannot {
                 let said = scenarios.iter().any(|one| one.name == *what || one.says.contains(what));
                 assert!(said, "{}: no scenario says {what:?}", language.name());

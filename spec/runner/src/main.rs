@@ -7,6 +7,7 @@ mod gocompat;
 mod kill;
 mod language;
 mod line;
+mod locks;
 mod matrix;
 mod play;
 mod report;
@@ -38,6 +39,8 @@ enum Command {
     Differential(differential::Options),
     /// Kill a server at random moments under writers, and check what it kept.
     Kill(kill::Options),
+    /// Let every language and etcdctl contend for one lock.
+    Locks(locks::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -59,6 +62,7 @@ async fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
         Command::Scenarios(options) => matrix::run(options, arguments.programs).await,
         Command::Gocompat(options) => gocompat::run(options, arguments.programs).await,
+        Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,
         Command::Differential(options) => differential::run(options, arguments.programs).await,
     }

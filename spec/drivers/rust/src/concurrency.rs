@@ -52,7 +52,11 @@ impl Driver {
         };
         match outcome {
             Ok(guard) => {
-                let answer = line.ok().with("acquired", 1).with("rev", guard.revision());
+                let answer = line
+                    .ok()
+                    .with("acquired", 1)
+                    .with("rev", guard.revision())
+                    .with("token", guard.fencing_token());
                 let answer = answer.with("key", hex(guard.key()));
                 self.objects.lock().await.locks.insert(line.id, Held { guard, session });
                 Ok(answer)

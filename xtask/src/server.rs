@@ -1,0 +1,72 @@
+//! A server for a test or a benchmark, as a process of its own on a free port.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+
+/// How long it may take until it listens, on a loaded machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const START_POLL: Duration = Duration::from_millis(20);
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: String,
+    _data: TempDir,
+}
+
+impl Server {
+    /// Starts the program, which takes etcd's flags.
+    pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
+        let data = tempfile::Builder::new().prefix("etcdkit-server-").tempdir()?;
+        let (client, peer) = (free_address()?, free_address()?);
+        let (client_url, peer_url) = (format!("http://{client}"), format!("http://{peer}"));
+        let mut command = Command::new(program);
+        command.arg("--data-dir").arg(data.path().join("data"));
+        command.args(["--name", "default", "--log-level", "error"]);
+        command.args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url]);
+        command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
+        command.arg(format!("--initial-cluster=default={peer_url}"));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
+        let mut server = Self { child, address: client, _data: data };
+        server.wait_until_it_listens()?;
+        Ok(server)
+    }
+
+    /// `HOST:PORT` of its clients.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn wait_until_it_listens(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(&self.address).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("the server does not listen after {START_TIMEOUT:?}");
+            }
+            std::thread::sleep(START_POLL);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has no data worth a clean stop, and may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address nobody listens on.
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
