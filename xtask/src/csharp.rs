@@ -35,12 +35,19 @@ pub(crate) fn steps(steps: &mut Steps) {
     if !present() {
         return;
     }
-    steps.run("csharp: format", &format!("dotnet format {SOLUTION} --no-restore --verify-no-changes -v quiet"));
+    steps.run(
+        "csharp: format",
+        &format!("dotnet format {SOLUTION} --no-restore --verify-no-changes -v quiet"),
+    );
     steps.step("csharp: tests", || {
-        with_library("dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet")
+        with_library(
+            "dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet",
+        )
     });
     if installed("mono") {
-        steps.step("csharp: the tour of netstandard2.0 on Mono", || with_library(&format!("mono {MONO_TOUR}")));
+        steps.step("csharp: the tour of netstandard2.0 on Mono", || {
+            with_library(&format!("mono {MONO_TOUR}"))
+        });
     } else {
         steps.skip("csharp: the tour of netstandard2.0 on Mono", "mono is not installed");
     }

@@ -2,8 +2,8 @@
 
 mod bench_sdk;
 mod check;
-mod csharp;
 mod consumers;
+mod csharp;
 mod demo;
 mod dist;
 mod generate;

@@ -1,15 +1,16 @@
 //! Installs each package from `dist/` into an empty folder outside the repository, as a user does, and runs there a
 //! program of that language's usual client in which only the import lines are changed.
 
+mod languages;
 mod project;
 
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 
-use crate::dist;
 use crate::server::Server;
 use crate::step::{Steps, installed, root};
+use languages::CONSUMERS;
 use project::Project;
 
 /// What every program prints, in every language.
@@ -30,54 +31,6 @@ struct Consumer {
     install: fn(&Project) -> anyhow::Result<Command>,
 }
 
-const CONSUMERS: &[Consumer] = &[
-    Consumer {
-        name: "shell",
-        needs: &["sh"],
-        package: "bin",
-        program: ("shell/program.sh", "program.sh"),
-        imports: &[],
-        install: |project| {
-            let mut run = project.command("sh program.sh");
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders = std::iter::once(root().join("dist/bin")).chain(std::env::split_paths(&path));
-            run.env("PATH", std::env::join_paths(folders)?);
-            Ok(run)
-        },
-    },
-    Consumer {
-        name: "python",
-        needs: &["python3"],
-        package: "python",
-        program: ("python/program.py", "program.py"),
-        imports: &[("import ", "import etcd3", "import etcdkit as etcd3")],
-        install: |project| {
-            project.succeed("python3 -m venv environment")?;
-            let wheel = dist::find("python", ".whl")?;
-            let pip = "environment/bin/python -m pip install --quiet --no-index";
-            project.succeed(&format!("{pip} {}", wheel.display()))?;
-            Ok(project.command("environment/bin/python program.py"))
-        },
-    },
-    Consumer {
-        name: "rust",
-        needs: &["cargo"],
-        package: "rust",
-        program: ("rust/main.rs", "src/main.rs"),
-        // The manifest renames the package, so that the source stays as it is.
-        imports: &[],
-        install: |project| {
-            project.write("Cargo.toml", &project::rust_manifest())?;
-            // A user's lock file would pin what ours pins: the same versions, and nothing to download.
-            std::fs::copy(root().join("Cargo.lock"), project.path("Cargo.lock"))?;
-            let target = root().join("target/consumer");
-            let mut build = project.command("cargo build --quiet --offline");
-            project::check(build.env("CARGO_TARGET_DIR", &target))?;
-            Ok(project.command(&target.join("debug/program").display().to_string()))
-        },
-    },
-];
-
 /// Tries every package that was made, or that of one language.
 pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     let mut steps = Steps::new(only);
@@ -91,6 +44,8 @@ pub(crate) fn steps_of(steps: &mut Steps) {
         let name = format!("consumer: {}", consumer.name);
         if let Some(missing) = consumer.needs.iter().find(|program| !installed(program)) {
             steps.skip(&name, &format!("{missing} is not installed"));
+        } else if !root().join("dist").join(consumer.package).exists() {
+            steps.skip(&name, &format!("there is no dist/{}: run `make dist`", consumer.package));
         } else {
             steps.step(&name, || try_package(consumer));
         }
@@ -98,8 +53,6 @@ pub(crate) fn steps_of(steps: &mut Steps) {
 }
 
 fn try_package(consumer: &Consumer) -> anyhow::Result<()> {
-    let package = root().join("dist").join(consumer.package);
-    ensure!(package.exists(), "there is no {}: run `make dist`", package.display());
     let project = Project::new()?;
     let (source, name) = consumer.program;
     let text = std::fs::read_to_string(root().join("spec/consumers").join(source))?;

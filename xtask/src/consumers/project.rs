@@ -72,3 +72,54 @@ pub(super) fn rust_manifest() -> String {
         package.display().to_string()
     )
 }
+
+/// The archive that `npm install` takes.
+pub(super) fn npm_archive() -> String {
+    format!("etcdkit-{}.tgz", env!("CARGO_PKG_VERSION"))
+}
+
+/// A Maven project with one dependency, which comes from the repository in `dist/`.
+pub(super) fn maven_project() -> String {
+    let repository = root().join("dist/maven");
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n\
+         <modelVersion>4.0.0</modelVersion>\n\
+         <groupId>user</groupId><artifactId>program</artifactId><version>1</version>\n\
+         <properties><maven.compiler.release>11</maven.compiler.release>\
+         <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>\n\
+         <repositories><repository><id>dist</id><url>file://{}</url></repository></repositories>\n\
+         <dependencies><dependency><groupId>io.etcdkit</groupId><artifactId>etcdkit</artifactId>\
+         <version>{version}</version></dependency></dependencies>\n</project>\n",
+        repository.display()
+    )
+}
+
+/// A console program with one package.
+pub(super) fn dotnet_project() -> String {
+    format!(
+        "<Project Sdk=\"Microsoft.NET.Sdk\">\n<PropertyGroup><OutputType>Exe</OutputType>\
+         <TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings>\
+         <Nullable>enable</Nullable></PropertyGroup>\n\
+         <ItemGroup><PackageReference Include=\"EtcdKit\" Version=\"{}\" /></ItemGroup>\n</Project>\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// Adds `dist/nuget` to where packages come from; what ours has there is not taken from a cache of an earlier build.
+pub(super) fn nuget_config() -> String {
+    format!(
+        "<configuration><config><add key=\"globalPackagesFolder\" value=\"packages\" /></config>\n\
+         <packageSources><add key=\"dist\" value=\"{}\" /></packageSources></configuration>\n",
+        root().join("dist/nuget").display()
+    )
+}
+
+/// A module in which ours is replaced by the one in `dist/`.
+pub(super) fn go_module() -> String {
+    let module = "github.com/etcdkit/etcdkit/bindings/go";
+    format!(
+        "module program\n\ngo 1.26\n\nrequire {module} v0.0.0\n\nreplace {module} => {}\n",
+        root().join("dist/go").display()
+    )
+}

@@ -3,6 +3,7 @@
 
 mod binaries;
 mod c;
+mod go;
 mod rust;
 
 use std::path::{Path, PathBuf};
@@ -66,6 +67,7 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
     steps.step("dist: rust", rust::make);
     if in_workspace("etcdkit-ffi") {
         steps.step("dist: c", || c::make(profile));
+        steps.step("dist: go", || go::make(profile));
     }
     if csharp::present() {
         steps.step("dist: nuget", || csharp::pack(&profile.folder()));

@@ -7,7 +7,8 @@ use super::{File, NOTICE, Source, camel};
 /// `Methods.g.cs`: the methods, and those that pass an RPC through by its path.
 pub(crate) fn methods(source: &Source) -> File {
     let mut out = head(&["System.Collections.Generic"], "EtcdKit.Native");
-    out += "/// <summary>Numbers of the methods of the boundary.</summary>\ninternal static class Methods\n{\n";
+    out +=
+        "/// <summary>Numbers of the methods of the boundary.</summary>\ninternal static class Methods\n{\n";
     for method in &source.methods {
         let _ = writeln!(out, "    /// <summary>{}</summary>", method.doc);
         let _ = writeln!(out, "    internal const uint {} = {};\n", camel(&method.name), method.id);

@@ -81,7 +81,8 @@ pub(crate) const NOTICE: &str =
 pub(crate) type File = (&'static str, String);
 
 /// Every emitter: a language adds its own here.
-const EMITTERS: &[fn(&Source) -> File] = &[rust::methods, c::header, csharp::methods, csharp::kinds, csharp::errors];
+const EMITTERS: &[fn(&Source) -> File] =
+    &[rust::methods, c::header, csharp::methods, csharp::kinds, csharp::errors];
 
 /// Writes every generated file, or with `check` fails where one would change.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
