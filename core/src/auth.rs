@@ -8,7 +8,7 @@ pub use authpb::permission::Type as PermissionType;
 use crate::core::Core;
 use crate::error::Result;
 use crate::method;
-use crate::range::KeyRange;
+use crate::range::{KeyRange, ranged};
 use crate::response::response;
 
 /// Client of the authentication service.
@@ -192,35 +192,9 @@ impl RoleRevokePermissionOptions {
     pub const fn new() -> Self {
         Self { range: KeyRange::new() }
     }
-
-    /// The permission on `[key, range_end)`.
-    #[must_use]
-    pub fn with_range_end(mut self, range_end: impl Into<Vec<u8>>) -> Self {
-        self.range.with_range(range_end);
-        self
-    }
-
-    /// The permission on every key from the key on.
-    #[must_use]
-    pub fn with_from_key(mut self) -> Self {
-        self.range.with_from_key();
-        self
-    }
-
-    /// The permission on the keys that start with the key.
-    #[must_use]
-    pub fn with_prefix(mut self) -> Self {
-        self.range.with_prefix();
-        self
-    }
-
-    /// The permission on every key.
-    #[must_use]
-    pub fn with_all_keys(mut self) -> Self {
-        self.range.with_all_keys();
-        self
-    }
 }
+
+ranged! { RoleRevokePermissionOptions, with_range_end }
 
 /// A right on a key or on a range of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]

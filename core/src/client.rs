@@ -120,6 +120,22 @@ impl Client {
         Self { core: self.core.with_timeout(Some(timeout)) }
     }
 
+    /// The same client in a namespace: every key, range, lock and election of calls made through this handle starts
+    /// with the prefix, which is neither given nor seen. Namespaces nest. Users, members and maintenance are those of
+    /// the whole cluster.
+    ///
+    /// ```no_run
+    /// # async fn example(client: etcdkit::Client) -> etcdkit::Result<()> {
+    /// let app = client.with_namespace("app/");
+    /// app.put("color", "blue", None).await?; // writes app/color
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_namespace(&self, prefix: impl AsRef<[u8]>) -> Self {
+        Self { core: self.core.within(prefix.as_ref()) }
+    }
+
     pub(crate) fn core(&self) -> &Core {
         &self.core
     }

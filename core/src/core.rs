@@ -15,13 +15,15 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+use crate::answers::Answers;
 use crate::balancer::Balancer;
 use crate::channel::Channel;
 use crate::encoded::Untouched;
 use crate::endpoint::Slot;
 use crate::error::{Error, Result};
 use crate::lease::KeepAliveHub;
-use crate::method::{self, Class, Method};
+use crate::method::{self, Class, Encoded, Method};
+use crate::namespace::{Keys, Namespace};
 use crate::options::ConnectOptions;
 use crate::retry::{self, Verdict};
 use crate::token::{Token, TokenStore};
@@ -36,6 +38,15 @@ pub(crate) struct Core {
     shared: Arc<Shared>,
     /// Time limit of a call made through this handle; `None` for calls that wait by nature.
     timeout: Option<Duration>,
+    namespace: Option<Namespace>,
+    limits: Limits,
+}
+
+/// Largest messages of calls made through one handle, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) send: usize,
+    pub(crate) receive: usize,
 }
 
 struct Shared {
@@ -62,12 +73,28 @@ impl Core {
         if let Some(token) = &options.token {
             tokens.replace(Some(MetadataValue::try_from(token)?));
         }
+        let limits = Limits { send: options.send_bytes_max, receive: options.receive_bytes_max };
         let (watches, keep_alives) = (Arc::default(), KeepAliveHub::default());
-        Ok(Self { shared: Arc::new(Shared { balancer, options, tokens, watches, keep_alives }), timeout })
+        let shared = Arc::new(Shared { balancer, options, tokens, watches, keep_alives });
+        Ok(Self { shared, timeout, namespace: None, limits })
     }
 
     pub(crate) fn with_timeout(&self, timeout: Option<Duration>) -> Self {
-        Self { shared: self.shared.clone(), timeout }
+        Self { timeout, ..self.clone() }
+    }
+
+    /// The same inside a namespace, which is a part of the present one.
+    pub(crate) fn within(&self, prefix: &[u8]) -> Self {
+        let namespace = Some(Namespace::within(self.namespace.as_ref(), prefix));
+        Self { namespace, ..self.clone() }
+    }
+
+    pub(crate) fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    pub(crate) fn limits(&mut self) -> &mut Limits {
+        &mut self.limits
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -95,53 +122,86 @@ impl Core {
     }
 
     /// One request, one response.
-    pub(crate) async fn unary<Q, R>(&self, method: &Method<Q, R>, request: Q) -> Result<R>
+    pub(crate) async fn unary<Q, R>(&self, method: &Method<Q, R>, mut request: Q) -> Result<R>
     where
-        Q: Message + Clone + 'static,
-        R: Message + Default + 'static,
+        Q: Message + Keys + Clone + 'static,
+        R: Message + Keys + Default + 'static,
     {
-        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+        self.enter(&mut request)?;
+        self.check_size(request.encoded_len())?;
+        let calling = self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
                 grpc.ready().await.map_err(Status::from_error)?;
                 let response = grpc.unary(request, path, ProstCodec::<Q, R>::default()).await?;
                 Ok(response.into_inner())
             }
-        })
-        .await
+        });
+        let mut response = calling.await?;
+        if let Some(namespace) = &self.namespace {
+            response.leave(namespace);
+        }
+        Ok(response)
     }
 
     /// One request, one response, both left encoded.
-    pub(crate) async fn unary_encoded(&self, method: &Method<Bytes, Bytes>, request: Bytes) -> Result<Bytes> {
-        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+    pub(crate) async fn unary_encoded(&self, encoded: &Encoded, mut request: Bytes) -> Result<Bytes> {
+        if let Some(namespace) = &self.namespace {
+            request = (encoded.enter)(namespace, request)?;
+        }
+        self.check_size(request.len())?;
+        let calling = self.call(&encoded.method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
                 grpc.ready().await.map_err(Status::from_error)?;
                 Ok(grpc.unary(request, path, Untouched).await?.into_inner())
             }
-        })
-        .await
+        });
+        let response = calling.await?;
+        match &self.namespace {
+            Some(namespace) => (encoded.leave)(namespace, response),
+            None => Ok(response),
+        }
     }
 
     /// One request, a stream of responses. Opening it is retried like a read; what follows is the caller's.
     pub(crate) async fn server_streaming<Q, R>(
         &self,
         method: &Method<Q, R>,
-        request: Q,
-    ) -> Result<Streaming<R>>
+        mut request: Q,
+    ) -> Result<Answers<R>>
     where
-        Q: Message + Clone + 'static,
-        R: Message + Default + 'static,
+        Q: Message + Keys + Clone + 'static,
+        R: Message + Keys + Default + 'static,
     {
-        self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
+        self.enter(&mut request)?;
+        let calling = self.call(method, move |mut grpc: Grpc<Channel>, metadata, path| {
             let request = with_metadata(request.clone(), metadata);
             async move {
                 grpc.ready().await.map_err(Status::from_error)?;
                 let response = grpc.server_streaming(request, path, ProstCodec::<Q, R>::default()).await?;
                 Ok(response.into_inner())
             }
-        })
-        .await
+        });
+        Ok(Answers::new(calling.await?, self.namespace.clone()))
+    }
+
+    /// Puts the keys of a request into the namespace of this handle.
+    pub(crate) fn enter(&self, request: &mut impl Keys) -> Result<()> {
+        match &self.namespace {
+            Some(namespace) => request.enter(namespace).map_err(|error| Error::GRpcStatus(error.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what is too large before any of it is sent, so that a write is known not to have happened.
+    fn check_size(&self, size: usize) -> Result<()> {
+        let max = self.limits.send;
+        if size <= max {
+            return Ok(());
+        }
+        let text = format!("trying to send message larger than max ({size} vs. {max})");
+        Err(Error::GRpcStatus(Status::resource_exhausted(text)))
     }
 
     /// Opens a stream both ways, in one attempt: its owner knows what to send again.
@@ -157,7 +217,7 @@ impl Core {
         S: Stream<Item = Q> + Send + 'static,
     {
         let channel = slot.channel().await.map_err(Status::unavailable)?;
-        let mut grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+        let mut grpc = Grpc::new(channel).max_decoding_message_size(self.limits.receive);
         let mut request = with_metadata(requests, self.tokens().current());
         request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
         grpc.ready().await.map_err(Status::from_error)?;
@@ -219,7 +279,7 @@ impl Core {
             };
             let token = self.tokens().current();
             let login = token.login;
-            let grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+            let grpc = Grpc::new(channel).max_decoding_message_size(self.limits.receive);
             progress.in_flight = true;
             let metadata = CallMetadata { token, require_leader: self.options().require_leader };
             let answer = send(grpc, metadata, PathAndQuery::from_static(method.path));

@@ -5,6 +5,7 @@
 
 use etcdkit_proto::v3electionpb as pb;
 
+use crate::answers::Answers;
 use crate::core::Core;
 use crate::error::Result;
 use crate::method;
@@ -257,7 +258,7 @@ impl From<pb::LeaderResponse> for LeaderResponse {
 /// The leaders of an election, one after the other.
 #[derive(Debug)]
 pub struct ObserveStream {
-    stream: tonic::Streaming<pb::LeaderResponse>,
+    stream: Answers<pb::LeaderResponse>,
 }
 
 impl ObserveStream {

@@ -10,7 +10,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::method::{self, Class};
+use crate::method;
 use crate::txn;
 
 /// The one RPC whose class depends on what the request asks for.
@@ -33,10 +33,10 @@ impl Client {
             let message =
                 message.map_err(|error| Error::InvalidArgs(format!("not a transaction: {error}")))?;
             if message.success.iter().chain(&message.failure).all(txn::op_only_reads) {
-                method.class = Class::Read;
+                method = &method::TXN_READ_ENCODED;
             }
         }
-        self.core().unary_encoded(&method, request).await
+        self.core().unary_encoded(method, request).await
     }
 }
 

@@ -3,10 +3,11 @@
 use etcdkit_proto::etcdserverpb as pb;
 pub use pb::range_request::{SortOrder, SortTarget};
 
+use crate::answers::Answers;
 use crate::core::Core;
 use crate::error::Result;
 use crate::method;
-use crate::range::KeyRange;
+use crate::range::{KeyRange, ranged};
 use crate::response::{KeyValue, key_values, response};
 use crate::txn::{Txn, TxnResponse};
 
@@ -19,6 +20,25 @@ pub struct KvClient {
 impl KvClient {
     pub(crate) fn new(core: Core) -> Self {
         Self { core }
+    }
+
+    /// The same inside a namespace.
+    pub(crate) fn within(&self, prefix: &[u8]) -> Self {
+        Self { core: self.core.within(prefix) }
+    }
+
+    /// Bounds the responses of calls made through this object, in bytes. Unbounded by default.
+    #[must_use]
+    pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+        self.core.limits().receive = limit;
+        self
+    }
+
+    /// Bounds the requests made through this object, in bytes; larger ones fail unsent. Unbounded by default.
+    #[must_use]
+    pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+        self.core.limits().send = limit;
+        self
     }
 
     /// Writes a key.
@@ -129,6 +149,9 @@ impl PutOptions {
     }
 }
 
+ranged! { GetOptions, with_range }
+ranged! { DeleteOptions, with_range }
+
 /// Options of `get`.
 #[derive(Clone, Debug, Default)]
 pub struct GetOptions {
@@ -155,34 +178,6 @@ impl GetOptions {
             max_create_revision: 0,
         };
         Self { range: KeyRange::new(), request }
-    }
-
-    /// Reads `[key, end_key)`.
-    #[must_use]
-    pub fn with_range(mut self, end_key: impl Into<Vec<u8>>) -> Self {
-        self.range.with_range(end_key);
-        self
-    }
-
-    /// Reads every key from the key on.
-    #[must_use]
-    pub fn with_from_key(mut self) -> Self {
-        self.range.with_from_key();
-        self
-    }
-
-    /// Reads the keys that start with the key.
-    #[must_use]
-    pub fn with_prefix(mut self) -> Self {
-        self.range.with_prefix();
-        self
-    }
-
-    /// Reads every key.
-    #[must_use]
-    pub fn with_all_keys(mut self) -> Self {
-        self.range.with_all_keys();
-        self
     }
 
     /// Returns at most this many keys; 0 is no limit.
@@ -276,34 +271,6 @@ impl DeleteOptions {
     /// One key, without its previous value.
     pub const fn new() -> Self {
         Self { range: KeyRange::new(), prev_kv: false }
-    }
-
-    /// Deletes `[key, end_key)`.
-    #[must_use]
-    pub fn with_range(mut self, end_key: impl Into<Vec<u8>>) -> Self {
-        self.range.with_range(end_key);
-        self
-    }
-
-    /// Deletes every key from the key on.
-    #[must_use]
-    pub fn with_from_key(mut self) -> Self {
-        self.range.with_from_key();
-        self
-    }
-
-    /// Deletes the keys that start with the key.
-    #[must_use]
-    pub fn with_prefix(mut self) -> Self {
-        self.range.with_prefix();
-        self
-    }
-
-    /// Deletes every key.
-    #[must_use]
-    pub fn with_all_keys(mut self) -> Self {
-        self.range.with_all_keys();
-        self
     }
 
     /// Returns the deleted pairs.
@@ -474,7 +441,7 @@ response! {
 /// A range read in chunks.
 #[derive(Debug)]
 pub struct GetStream {
-    stream: tonic::Streaming<pb::RangeStreamResponse>,
+    stream: Answers<pb::RangeStreamResponse>,
 }
 
 impl GetStream {

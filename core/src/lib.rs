@@ -5,6 +5,7 @@
 //! a write is never repeated unless it is safe, watches and keep-alives survive lost connections, and
 //! [`concurrency`] has locks and elections that exclude those of every other etcd client.
 
+mod answers;
 mod auth;
 mod balancer;
 pub mod channel;
@@ -23,6 +24,7 @@ mod lock;
 mod maintenance;
 mod members;
 mod method;
+mod namespace;
 pub mod naming;
 mod options;
 mod range;
@@ -50,6 +52,7 @@ pub use lease::{
 };
 pub use lock::*;
 pub use maintenance::*;
+pub use namespace::{KvClientPrefix, LeaseClientPrefix};
 pub use options::{
     CONNECT_TIMEOUT, ConnectOptions, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, REQUEST_TIMEOUT,
 };

@@ -5,6 +5,7 @@ use etcdkit_proto::etcdserverpb as pb;
 pub use pb::AlarmType;
 pub use pb::alarm_request::AlarmAction;
 
+use crate::answers::Answers;
 use crate::core::Core;
 use crate::error::Result;
 use crate::method;
@@ -274,7 +275,7 @@ impl SnapshotResponse {
 /// A snapshot on its way.
 #[derive(Debug)]
 pub struct SnapshotStreaming {
-    stream: tonic::Streaming<pb::SnapshotResponse>,
+    stream: Answers<pb::SnapshotResponse>,
 }
 
 impl SnapshotStreaming {

@@ -6,6 +6,10 @@ use bytes::Bytes;
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::v3electionpb as election;
 use etcdkit_proto::v3lockpb as lock;
+use prost::Message;
+
+use crate::error::{Error, Result};
+use crate::namespace::{Keys, Namespace};
 
 /// Whether a request may be repeated after a failure that leaves its outcome open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +39,12 @@ macro_rules! methods {
     ($($name:ident: $class:ident $path:literal $request:ty => $response:ty;)*) => {
         $(pub(crate) static $name: Method<$request, $response> = $class($path);)*
 
-        /// Path and class of every RPC, for calls whose messages stay encoded.
-        static PATHS: &[(&str, Class)] = &[$(($path, $class::<$request, $response>($path).class)),*];
+        /// Every RPC, for calls whose messages stay encoded.
+        static ENCODED: &[Encoded] = &[$(Encoded {
+            method: $class($path),
+            enter: enter::<$request>,
+            leave: leave::<$response>,
+        }),*];
     };
 }
 
@@ -101,8 +109,32 @@ methods! {
     RESIGN: write "/v3electionpb.Election/Resign" election::ResignRequest => election::ResignResponse;
 }
 
+/// An RPC whose messages stay encoded, except where their keys belong to a namespace.
+pub(crate) struct Encoded {
+    pub(crate) method: Method<Bytes, Bytes>,
+    pub(crate) enter: fn(&Namespace, Bytes) -> Result<Bytes>,
+    pub(crate) leave: fn(&Namespace, Bytes) -> Result<Bytes>,
+}
+
+fn enter<Q: Message + Keys + Default>(namespace: &Namespace, request: Bytes) -> Result<Bytes> {
+    let mut message =
+        Q::decode(request).map_err(|error| Error::InvalidArgs(format!("not a request: {error}")))?;
+    message.enter(namespace).map_err(|error| Error::GRpcStatus(error.into()))?;
+    Ok(message.encode_to_vec().into())
+}
+
+fn leave<R: Message + Keys + Default>(namespace: &Namespace, response: Bytes) -> Result<Bytes> {
+    let mut message =
+        R::decode(response).map_err(|error| Error::Internal(format!("not a response: {error}")))?;
+    message.leave(namespace);
+    Ok(message.encode_to_vec().into())
+}
+
+/// A transaction that only reads.
+pub(crate) static TXN_READ_ENCODED: Encoded =
+    Encoded { method: read(TXN_READ.path), enter: enter::<pb::TxnRequest>, leave: leave::<pb::TxnResponse> };
+
 /// The RPC with this path, for calls whose messages stay encoded.
-pub(crate) fn encoded(path: &str) -> Option<Method<Bytes, Bytes>> {
-    let (path, class) = PATHS.iter().find(|(known, _)| *known == path)?;
-    Some(Method { path, class: *class, types: PhantomData })
+pub(crate) fn encoded(path: &str) -> Option<&'static Encoded> {
+    ENCODED.iter().find(|known| known.method.path == path)
 }

@@ -25,6 +25,8 @@ pub struct ConnectOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) tcp_keepalive: Option<Duration>,
     pub(crate) require_leader: bool,
+    pub(crate) send_bytes_max: usize,
+    pub(crate) receive_bytes_max: usize,
     pub(crate) connector: Option<Connector>,
     pub(crate) tls: Option<TlsOptions>,
     pub(crate) tls_unverified: bool,
@@ -43,6 +45,9 @@ impl ConnectOptions {
             connect_timeout: CONNECT_TIMEOUT,
             tcp_keepalive: None,
             require_leader: false,
+            // The server bounds requests, and the caller asked for what is answered.
+            send_bytes_max: usize::MAX,
+            receive_bytes_max: usize::MAX,
             connector: None,
             tls: None,
             tls_unverified: false,
@@ -103,6 +108,20 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_require_leader(mut self, require_leader: bool) -> Self {
         self.require_leader = require_leader;
+        self
+    }
+
+    /// Largest request in bytes; larger ones fail unsent with `ResourceExhausted`. Unbounded by default.
+    #[must_use]
+    pub fn with_max_send_bytes(mut self, bytes: usize) -> Self {
+        self.send_bytes_max = bytes;
+        self
+    }
+
+    /// Largest response in bytes; a call with a larger one fails. Unbounded by default.
+    #[must_use]
+    pub fn with_max_receive_bytes(mut self, bytes: usize) -> Self {
+        self.receive_bytes_max = bytes;
         self
     }
 

@@ -73,6 +73,43 @@ impl KeyRange {
     }
 }
 
+/// Gives options that have a `range: KeyRange` the builders that choose it. The one for an end has two names in the
+/// API.
+macro_rules! ranged {
+    ($options:ident, $with_range:ident) => {
+        impl $options {
+            /// Selects `[key, end)`.
+            #[must_use]
+            pub fn $with_range(mut self, end: impl Into<Vec<u8>>) -> Self {
+                self.range.with_range(end);
+                self
+            }
+
+            /// Selects every key from the key on.
+            #[must_use]
+            pub fn with_from_key(mut self) -> Self {
+                self.range.with_from_key();
+                self
+            }
+
+            /// Selects the keys that start with the key.
+            #[must_use]
+            pub fn with_prefix(mut self) -> Self {
+                self.range.with_prefix();
+                self
+            }
+
+            /// Selects every key.
+            #[must_use]
+            pub fn with_all_keys(mut self) -> Self {
+                self.range.with_all_keys();
+                self
+            }
+        }
+    };
+}
+pub(crate) use ranged;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcdkit::proto::etcdserverpb as pb;
-use etcdkit::{Client, ConnectOptions, Error, LeaseKeepAliveResponse, ResponseHeader};
+use etcdkit::{Client, ConnectOptions, Error, LeaseKeepAliveResponse, ResponseHeader, TlsPem};
 use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
 use prost::Message;
 use pyo3::exceptions::PyValueError;
@@ -49,7 +49,7 @@ impl NativeClient {
     #[new]
     #[pyo3(signature = (
         endpoints, *, user=None, password=None, timeout=None,
-        keep_alive_interval=None, keep_alive_timeout=None, keep_alive_while_idle=false,
+        keep_alive_interval=None, keep_alive_timeout=None, keep_alive_while_idle=false, tls=None,
     ))]
     fn new(
         endpoints: Vec<String>,
@@ -59,6 +59,7 @@ impl NativeClient {
         keep_alive_interval: Option<f64>,
         keep_alive_timeout: Option<f64>,
         keep_alive_while_idle: bool,
+        tls: Option<(Vec<u8>, Vec<u8>, Vec<u8>, String)>,
     ) -> PyResult<Self> {
         let mut options = ConnectOptions::new().with_keep_alive_while_idle(keep_alive_while_idle);
         if let (Some(user), Some(password)) = (user, password) {
@@ -71,6 +72,10 @@ impl NativeClient {
             let interval = keep_alive_interval.map_or(Ok(etcdkit::KEEP_ALIVE_INTERVAL), seconds)?;
             let patience = keep_alive_timeout.map_or(Ok(etcdkit::KEEP_ALIVE_TIMEOUT), seconds)?;
             options = options.with_keep_alive(interval, patience);
+        }
+        if let Some((ca, cert, key, server_name)) = tls {
+            let pem = TlsPem { ca, cert, key, server_name, skip_verify: false };
+            options = options.with_tls_pem(&pem).map_err(|error| PyValueError::new_err(error.message()))?;
         }
         let lazy = Lazy { endpoints, options, client: OnceCell::new() };
         Ok(NativeClient { lazy: ForkSafe::new(Arc::new(lazy)), scope: Scope::new() })

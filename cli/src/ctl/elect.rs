@@ -1,6 +1,7 @@
 //! `elect`: takes part in an election, or watches one.
 
-use etcdkit::{Client, KeepAlive, ResignOptions};
+use etcdkit::concurrency::{Election, Session as Tenure};
+use etcdkit::{Client, Error};
 use etcdkit_proto::etcdserverpb::RangeResponse;
 
 use super::failure::{Failure, Outcome};
@@ -12,9 +13,6 @@ use super::tree::{Command, Group};
 use super::wire;
 
 const LISTEN: Flag = Flag::switch("listen", "show the leader and every change of it").short('l');
-
-/// Seconds after which a leader that died is replaced; what etcd's client gives a session.
-const TTL: i64 = 60;
 
 pub(super) const COMMAND: Command = Command {
     name: "elect",
@@ -52,7 +50,7 @@ async fn observe(session: &Session, name: Word) -> Outcome {
     let client = session.client().await?;
     let mut stop = Stop::listen()?;
     let listening = async {
-        let mut leaders = client.observe(name).await.map_err(failed)?;
+        let mut leaders = Election::new(&client, name).observe();
         while let Some(leader) = leaders.message().await.map_err(failed)? {
             let pair = RangeResponse {
                 header: leader.header().map(wire::header),
@@ -71,36 +69,32 @@ async fn observe(session: &Session, name: Word) -> Outcome {
 
 async fn campaign(session: &Session, name: Word, proposal: Word) -> Outcome {
     let client = session.client().await?;
-    let lease = client.lease_grant(TTL, None).await.map_err(failed)?;
-    let alive = client.keep_alive(lease.id(), lease.ttl());
-    let outcome = lead(session, &client, &alive, name, proposal).await;
-    drop(alive);
+    let tenure = Tenure::new(&client, None).await.map_err(failed)?;
+    let outcome = lead(session, &client, &tenure, name, proposal).await;
     // Lets the next candidate in at once. When no server can be reached, the lease runs out by itself.
-    let _ = client.lease_revoke(lease.id()).await;
+    let _ = tenure.close().await;
     outcome
 }
 
-async fn lead(session: &Session, client: &Client, alive: &KeepAlive, name: Word, proposal: Word) -> Outcome {
+async fn lead(session: &Session, client: &Client, tenure: &Tenure, name: Word, proposal: Word) -> Outcome {
     let mut stop = Stop::listen()?;
-    let waiting = async {
-        tokio::select! {
-            answer = client.campaign(name, proposal, alive.id()) => answer.map_err(failed),
-            _ = alive.lost() => Err(expired()),
-        }
-    };
-    let Ended::Done(answer) = stop.or(waiting).await else {
+    let election = Election::new(client, name);
+    let Ended::Done(won) = stop.or(election.campaign(tenure, proposal)).await else {
         return Err(Failure::error("context canceled"));
     };
-    let Some(leader) = answer?.take_leader() else {
-        return Err(Failure::error("elect: the server names no leader key"));
-    };
-    let pair = wire::get(&client.get(leader.key(), None).await.map_err(failed)?);
+    let leadership = won.map_err(worded)?;
+    let pair = wire::get(&client.get(leadership.key(), None).await.map_err(failed)?);
     session.print(&Answer::Get(&pair))?;
-    match stop.or(alive.lost()).await {
+    match stop.or(tenure.lost()).await {
         Ended::Done(_) => Err(expired()),
-        Ended::Stopped => {
-            client.resign(Some(ResignOptions::new().with_leader(leader))).await.map(drop).map_err(failed)
-        }
+        Ended::Stopped => leadership.resign().await.map_err(worded),
+    }
+}
+
+fn worded(error: Error) -> Failure {
+    match error {
+        Error::SessionExpired(_) => expired(),
+        other => failed(other),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::process::Command as Child;
 
-use etcdkit::{Client, KeepAlive, LockOptions};
+use etcdkit::concurrency::{Mutex, Session as Tenure, SessionOptions};
+use etcdkit::{Client, Error};
 
 use super::failure::{Exit, Failure, Outcome};
 use super::flags::{Flag, Word};
@@ -41,45 +42,37 @@ async fn run(call: Call) -> Outcome {
     let ttl = Some(call.values.int(&TTL)).filter(|ttl| *ttl > 0).unwrap_or(TTL_OF_A_SESSION);
     let session = call.open()?;
     let client = session.client().await?;
-    let lease = client.lease_grant(ttl, None).await.map_err(failed)?;
-    let alive = client.keep_alive(lease.id(), lease.ttl());
-    let outcome = hold(&session, &client, &alive, name, &command).await;
-    drop(alive);
+    let tenure = Tenure::new(&client, Some(SessionOptions::new().with_ttl(ttl))).await.map_err(failed)?;
+    let outcome = hold(&session, &client, &tenure, name, &command).await;
     // Lets the next one in at once. When no server can be reached, the lease runs out by itself.
-    let _ = client.lease_revoke(lease.id()).await;
+    let _ = tenure.close().await;
     outcome
 }
 
-async fn hold(
-    session: &Session,
-    client: &Client,
-    alive: &KeepAlive,
-    name: Word,
-    command: &[Word],
-) -> Outcome {
+async fn hold(session: &Session, client: &Client, tenure: &Tenure, name: Word, command: &[Word]) -> Outcome {
     let mut stop = Stop::listen()?;
-    let waiting = async {
-        tokio::select! {
-            answer = client.lock(name, Some(LockOptions::new().with_lease(alive.id()))) => answer.map_err(failed),
-            _ = alive.lost() => Err(expired()),
-        }
-    };
-    let Ended::Done(answer) = stop.or(waiting).await else {
+    let Ended::Done(held) = stop.or(Mutex::new(tenure, name).lock()).await else {
         return Err(Failure::error("context canceled"));
     };
-    let answer = answer?;
+    let held = held.map_err(worded)?;
     if !command.is_empty() {
-        let revision = answer.header().map_or(0, |header| header.revision());
-        return run_command(command, answer.key(), revision).await;
+        return run_command(command, held.key(), held.revision()).await;
     }
-    let pair = wire::get(&client.get(answer.key(), None).await.map_err(failed)?);
+    let pair = wire::get(&client.get(held.key(), None).await.map_err(failed)?);
     if pair.kvs.is_empty() {
         return Err(Failure::error("lock lost on init"));
     }
     session.print(&Answer::Get(&pair))?;
-    match stop.or(alive.lost()).await {
-        Ended::Stopped => client.unlock(answer.key()).await.map(drop).map_err(failed),
+    match stop.or(tenure.lost()).await {
+        Ended::Stopped => held.unlock().await.map_err(worded),
         Ended::Done(_) => Err(expired()),
+    }
+}
+
+fn worded(error: Error) -> Failure {
+    match error {
+        Error::SessionExpired(_) => expired(),
+        other => failed(other),
     }
 }
 

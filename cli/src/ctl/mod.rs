@@ -26,6 +26,7 @@ mod member;
 mod output;
 mod put;
 mod quote;
+mod secure;
 mod session;
 mod stop;
 mod tree;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use etcdkit::{Client, ConnectOptions};
+use etcdkit::{Client, ConnectOptions, TlsPem};
 
 use super::failure::{Exit, Failure, Outcome};
 use super::flags::{Parsed, Values, Word};
 use super::globals;
 use super::output::{Answer, Format, Printer};
+use super::secure;
 
 /// Probes closer than this make a server close the connection, so shorter times are raised to it.
 const KEEPALIVE_TIME_MIN: Duration = Duration::from_secs(10);
@@ -34,38 +35,25 @@ impl Call {
             print_settings(&values);
         }
         refuse_unsupported(&values)?;
-        let login = login(&values)?;
+        let tls = secure::tls(&values)?;
+        let token = values.text(&globals::AUTH_JWT_TOKEN);
+        // A token stands for a login.
+        let login = if token.is_empty() { login(&values)? } else { None };
         let printer = Printer {
             format: Format::named(&values.text(&globals::WRITE_OUT))?,
             hex: values.switch(&globals::HEX),
             values_only: false,
         };
-        Ok(Session { values, printer, login })
+        Ok(Session { values, printer, login, token, tls })
     }
 }
 
-/// Flags that ask for what this client cannot do must not be passed over in silence.
+/// A flag that asks for what this client cannot do must not be passed over in silence.
 fn refuse_unsupported(values: &Values) -> Outcome {
-    for flag in [globals::CERT, globals::KEY, globals::CACERT] {
-        if !values.is_set(&flag) {
-            continue;
-        }
-        return Err(Failure::bad_args(match values.text(&flag).as_str() {
-            "" => format!("empty string is passed to --{} option", flag.name),
-            _ => format!("--{} is not supported yet: this client speaks without TLS only", flag.name),
-        }));
+    match values.text(&globals::DISCOVERY_SRV).is_empty() {
+        true => Ok(()),
+        false => Err(Failure::bad_args(format!("--{} is not supported yet", globals::DISCOVERY_SRV.name))),
     }
-    if !values.switch(&globals::INSECURE_TRANSPORT) {
-        return Err(Failure::bad_args(
-            "--insecure-transport=false is not supported yet: this client speaks without TLS only",
-        ));
-    }
-    for flag in [globals::DISCOVERY_SRV, globals::AUTH_JWT_TOKEN] {
-        if !values.text(&flag).is_empty() {
-            return Err(Failure::bad_args(format!("--{} is not supported yet", flag.name)));
-        }
-    }
-    Ok(())
 }
 
 fn login(values: &Values) -> Outcome<Option<(String, String)>> {
@@ -95,6 +83,8 @@ pub(super) struct Session {
     pub(super) values: Values,
     pub(super) printer: Printer,
     login: Option<(String, String)>,
+    token: String,
+    tls: Option<TlsPem>,
 }
 
 impl Session {
@@ -134,6 +124,12 @@ impl Session {
             .with_keep_alive(idle, self.values.duration(&globals::KEEPALIVE_TIMEOUT));
         if let Some((name, password)) = login {
             options = options.with_user(name, password);
+        }
+        if !self.token.is_empty() {
+            options = options.with_token(self.token.clone());
+        }
+        if let Some(tls) = &self.tls {
+            options = options.with_tls_pem(tls).map_err(|error| Failure::bad_args(error.message()))?;
         }
         Client::connect(endpoints, Some(options))
             .await

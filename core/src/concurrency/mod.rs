@@ -21,8 +21,12 @@
 mod election;
 mod line;
 mod mutex;
+mod rw_mutex;
 mod session;
+mod stm;
 
 pub use election::{Candidacy, Election, Leadership, Observer};
 pub use mutex::{Layout, LockGuard, LockLost, Mutex};
+pub use rw_mutex::{RwGuard, RwMutex};
 pub use session::{SESSION_TTL, Session, SessionOptions};
+pub use stm::{Isolation, STM_ATTEMPTS_MAX, Stm, StmTxn};

@@ -26,6 +26,11 @@ impl LeaseClient {
         Self { core }
     }
 
+    /// The same, showing the attached keys of a namespace only.
+    pub(crate) fn within(&self, prefix: &[u8]) -> Self {
+        Self { core: self.core.within(prefix) }
+    }
+
     /// Creates a lease of `ttl` seconds. The server may grant more.
     pub async fn grant(&self, ttl: i64, options: Option<LeaseGrantOptions>) -> Result<LeaseGrantResponse> {
         let request = pb::LeaseGrantRequest { ttl, id: options.unwrap_or_default().id };

@@ -15,7 +15,8 @@ pub(crate) use hub::WatchHub;
 
 use crate::core::Core;
 use crate::error::Result;
-use crate::range::KeyRange;
+use crate::namespace::Namespace;
+use crate::range::{KeyRange, ranged};
 use crate::response::{KeyValue, ResponseHeader};
 
 /// Client of the watch service.
@@ -29,6 +30,15 @@ impl WatchClient {
         Self { core }
     }
 
+    /// Bounds the messages of streams opened through this object, in bytes. Unbounded by default.
+    ///
+    /// The watches of a client share a stream: the first that opens it decides.
+    #[must_use]
+    pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+        self.core.limits().receive = limit;
+        self
+    }
+
     /// Watches a key or a range of keys. Returns once the server has registered the watch, so that every change made
     /// after the return is seen.
     ///
@@ -40,6 +50,8 @@ impl WatchClient {
         WatchStream::open(self.core.clone(), options.unwrap_or_default().request(key.into())).await
     }
 }
+
+ranged! { WatchOptions, with_range }
 
 /// Options of `watch`.
 #[derive(Clone, Debug, Default)]
@@ -67,31 +79,10 @@ impl WatchOptions {
         }
     }
 
-    /// Watches `[key, end)`.
+    /// Sets the key. The key given to `watch` replaces it.
     #[must_use]
-    pub fn with_range(mut self, end: impl Into<Vec<u8>>) -> Self {
-        self.range.with_range(end);
-        self
-    }
-
-    /// Watches every key from the key on.
-    #[must_use]
-    pub fn with_from_key(mut self) -> Self {
-        self.range.with_from_key();
-        self
-    }
-
-    /// Watches the keys that start with the key.
-    #[must_use]
-    pub fn with_prefix(mut self) -> Self {
-        self.range.with_prefix();
-        self
-    }
-
-    /// Watches every key.
-    #[must_use]
-    pub fn with_all_keys(mut self) -> Self {
-        self.range.with_all_keys();
+    pub fn with_key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.range.with_key(key);
         self
     }
 
@@ -239,6 +230,13 @@ impl Event {
     /// The pair before the change, if asked for and if there was one.
     pub fn prev_kv(&self) -> Option<&KeyValue> {
         self.prev_kv.as_ref()
+    }
+
+    /// Takes the keys out of a namespace.
+    fn leave(&mut self, namespace: &Namespace) {
+        for pair in [&mut self.kv, &mut self.prev_kv].into_iter().flatten() {
+            namespace.strip_pair(Some(&mut pair.0));
+        }
     }
 
     pub(crate) fn revision(&self) -> i64 {

@@ -14,6 +14,7 @@ use super::hub::{Subscription, WatchHub};
 use super::{WatchOptions, WatchResponse};
 use crate::core::Core;
 use crate::error::{Error, Result};
+use crate::namespace::Namespace;
 
 /// A stream of changes. Dropping it ends its watches, at the server too.
 #[derive(Debug)]
@@ -33,15 +34,18 @@ pub struct WatchRequestSender {
 pub struct WatchResponseStream {
     hub: Arc<WatchHub>,
     subscription: Arc<Subscription>,
+    namespace: Option<Namespace>,
 }
 
 impl WatchStream {
-    pub(super) async fn open(core: Core, request: WatchCreateRequest) -> Result<Self> {
+    pub(super) async fn open(core: Core, mut request: WatchCreateRequest) -> Result<Self> {
+        core.enter(&mut request)?;
+        let namespace = core.namespace().cloned();
         let hub = core.watches().clone();
         let subscription = Arc::new(Subscription::default());
         let limit = core.timeout();
         let created = hub.add(&core, &subscription, request)?;
-        let responses = WatchResponseStream { hub, subscription: subscription.clone() };
+        let responses = WatchResponseStream { hub, subscription: subscription.clone(), namespace };
         let created =
             async { created.await.unwrap_or_else(|_| Err(Error::Internal("the watch task ended".into()))) };
         match limit {
@@ -93,7 +97,8 @@ impl Stream for WatchStream {
 impl WatchRequestSender {
     /// Watches another range over the same stream; see [`WatchStream::watch`].
     pub async fn watch(&mut self, key: impl Into<Vec<u8>>, options: Option<WatchOptions>) -> Result<()> {
-        let request = options.unwrap_or_default().request(key.into());
+        let mut request = options.unwrap_or_default().request(key.into());
+        self.core.enter(&mut request)?;
         // The outcome is told by a message, so nobody waits for it here.
         self.core.watches().add_untold(&self.core, &self.subscription, request)
     }
@@ -118,7 +123,10 @@ impl WatchResponseStream {
     }
 
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<WatchResponse>>> {
-        let polled = self.buffer().poll_next(context);
+        let mut polled = self.buffer().poll_next(context);
+        if let (Some(namespace), Poll::Ready(Some(Ok(response)))) = (&self.namespace, &mut polled) {
+            response.events.iter_mut().for_each(|event| event.leave(namespace));
+        }
         if polled.is_ready() && self.buffer().has_room() {
             self.hub.resume_paused(&self.subscription);
         }

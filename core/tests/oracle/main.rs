@@ -6,5 +6,7 @@
 
 mod auth;
 mod certificates;
+mod concurrency;
 mod etcd;
+mod namespace;
 mod tls;

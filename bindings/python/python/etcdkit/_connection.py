@@ -8,6 +8,7 @@ own the first time it needs one, because the threads of its parent's are not the
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -39,6 +40,15 @@ class ChannelCredentials:
         self.ca_cert = ca_cert
         self.cert_key = cert_key
         self.cert_cert = cert_cert
+
+    def _files(self) -> tuple[str | None, str | None, str | None]:
+        return self.ca_cert, self.cert_key, self.cert_cert
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ChannelCredentials) and self._files() == other._files()
+
+    def __hash__(self) -> int:
+        return hash(self._files())
 
 
 class Endpoint:
@@ -104,19 +114,28 @@ class Endpoint:
     __repr__ = __str__
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """An Endpoint from ``host:port`` or a URL. ValueError says what is wrong with it."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+def parse_endpoint(text: str, creds: ChannelCredentials | None = None) -> Endpoint:
+    """An Endpoint from ``host:port`` or a URL. ValueError says what is wrong with it.
+
+    An ``https`` endpoint without credentials trusts what the operating system trusts; one without a
+    scheme is encrypted if there are credentials.
+    """
+    default = "http" if creds is None else "https"
+    parts = urlsplit(text if "://" in text else f"{default}://{text}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an etcd endpoint: {text!r} (expected http://host:port)")
     secure = parts.scheme == "https"
-    creds = ChannelCredentials(None) if secure else None
+    if not secure:
+        creds = None
+    elif creds is None:
+        creds = ChannelCredentials(None)
     return Endpoint(parts.hostname, parts.port or DEFAULT_PORT, secure=secure, creds=creds)
 
 
 _KEEPALIVE_TIME = "grpc.keepalive_time_ms"
 _KEEPALIVE_TIMEOUT = "grpc.keepalive_timeout_ms"
 _KEEPALIVE_IDLE = "grpc.keepalive_permit_without_calls"
+_SERVER_NAME = "grpc.ssl_target_name_override"
 
 
 class Connection:
@@ -167,12 +186,24 @@ class Connection:
             keep_alive_interval=None if interval is None else interval / 1000,
             keep_alive_timeout=None if patience is None else patience / 1000,
             keep_alive_while_idle=bool(options.get(_KEEPALIVE_IDLE, False)),
+            tls=self._tls(str(options.get(_SERVER_NAME, ""))),
         )
         for point in self.endpoints:
             point.use()
         self._generation = _process.generation
         self._native = native
         return native
+
+    def _tls(self, server_name: str) -> tuple[bytes, bytes, bytes, str] | None:
+        """Trusted certificates, own certificate, its key, server name; None where all is plain."""
+        secured = {point.credentials for point in self.endpoints if point.credentials is not None}
+        if not secured:
+            return None
+        if len(secured) > 1:
+            raise ValueError("the endpoints of one client share one set of credentials")
+        creds = secured.pop()
+        ca, cert, key = (_read(n) for n in (creds.ca_cert, creds.cert_cert, creds.cert_key))
+        return ca, cert, key, server_name
 
     def start(self, operation: Operation[T], timeout: float | None = None) -> Call[Any]:
         """Starts a unary operation; ``timeout`` in seconds overrides the client's."""
@@ -188,6 +219,10 @@ class Connection:
             native.close()
         for point in self.endpoints:
             point.close()
+
+
+def _read(name: str | None) -> bytes:
+    return b"" if name is None else pathlib.Path(name).read_bytes()
 
 
 def endpoints_from(

@@ -79,6 +79,7 @@ class NativeClient:
         keep_alive_interval: float | None = None,
         keep_alive_timeout: float | None = None,
         keep_alive_while_idle: bool = False,
+        tls: tuple[bytes, bytes, bytes, str] | None = None,
     ) -> NativeClient: ...
     def connect(self) -> Call[None]: ...
     def call(

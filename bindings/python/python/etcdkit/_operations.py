@@ -33,6 +33,34 @@ METHODS: dict[str, tuple[str, type[etcdrpc.Message]]] = {
     "Defragment": ("/etcdserverpb.Maintenance/Defragment", etcdrpc.DefragmentResponse),
     "Hash": ("/etcdserverpb.Maintenance/Hash", etcdrpc.HashResponse),
     "HashKV": ("/etcdserverpb.Maintenance/HashKV", etcdrpc.HashKVResponse),
+    "AuthEnable": ("/etcdserverpb.Auth/AuthEnable", etcdrpc.AuthEnableResponse),
+    "AuthDisable": ("/etcdserverpb.Auth/AuthDisable", etcdrpc.AuthDisableResponse),
+    "AuthStatus": ("/etcdserverpb.Auth/AuthStatus", etcdrpc.AuthStatusResponse),
+    "Authenticate": ("/etcdserverpb.Auth/Authenticate", etcdrpc.AuthenticateResponse),
+    "UserAdd": ("/etcdserverpb.Auth/UserAdd", etcdrpc.AuthUserAddResponse),
+    "UserGet": ("/etcdserverpb.Auth/UserGet", etcdrpc.AuthUserGetResponse),
+    "UserList": ("/etcdserverpb.Auth/UserList", etcdrpc.AuthUserListResponse),
+    "UserDelete": ("/etcdserverpb.Auth/UserDelete", etcdrpc.AuthUserDeleteResponse),
+    "UserChangePassword": (
+        "/etcdserverpb.Auth/UserChangePassword",
+        etcdrpc.AuthUserChangePasswordResponse,
+    ),
+    "UserGrantRole": ("/etcdserverpb.Auth/UserGrantRole", etcdrpc.AuthUserGrantRoleResponse),
+    "UserRevokeRole": ("/etcdserverpb.Auth/UserRevokeRole", etcdrpc.AuthUserRevokeRoleResponse),
+    "RoleAdd": ("/etcdserverpb.Auth/RoleAdd", etcdrpc.AuthRoleAddResponse),
+    "RoleGet": ("/etcdserverpb.Auth/RoleGet", etcdrpc.AuthRoleGetResponse),
+    "RoleList": ("/etcdserverpb.Auth/RoleList", etcdrpc.AuthRoleListResponse),
+    "RoleDelete": ("/etcdserverpb.Auth/RoleDelete", etcdrpc.AuthRoleDeleteResponse),
+    "RoleGrantPermission": (
+        "/etcdserverpb.Auth/RoleGrantPermission",
+        etcdrpc.AuthRoleGrantPermissionResponse,
+    ),
+    "RoleRevokePermission": (
+        "/etcdserverpb.Auth/RoleRevokePermission",
+        etcdrpc.AuthRoleRevokePermissionResponse,
+    ),
+    "MoveLeader": ("/etcdserverpb.Maintenance/MoveLeader", etcdrpc.MoveLeaderResponse),
+    "MemberPromote": ("/etcdserverpb.Cluster/MemberPromote", etcdrpc.MemberPromoteResponse),
 }
 
 _SORT_ORDERS = {

@@ -25,6 +25,8 @@ from etcdkit._connection import (
     secure_credentials,
 )
 from etcdkit._operations import KVMetadata
+from etcdkit._stubs import Stub
+from etcdkit.auth import AuthMethods
 from etcdkit.events import Event
 from etcdkit.exceptions import WatchTimedOut
 from etcdkit.watch import Watch, WatchCallback, Watcher, WatchResponse, open_watch
@@ -112,7 +114,7 @@ class EtcdTokenCallCredentials:
         callback((("token", self._access_token),), None)
 
 
-class MultiEndpointEtcd3Client:
+class MultiEndpointEtcd3Client(AuthMethods):
     """A client of a cluster.
 
     Args:
@@ -172,6 +174,33 @@ class MultiEndpointEtcd3Client:
             if self._watcher is None:
                 self._watcher = Watcher(self._connection, self.timeout)
             return self._watcher
+
+    @property
+    def kvstub(self) -> Stub:
+        """The KV service as generated code calls it."""
+        return Stub(self._connection, "KV")
+
+    @property
+    def leasestub(self) -> Stub:
+        """The Lease service as generated code calls it."""
+        return Stub(self._connection, "Lease")
+
+    @property
+    def clusterstub(self) -> Stub:
+        """The Cluster service as generated code calls it."""
+        return Stub(self._connection, "Cluster")
+
+    @property
+    def maintenancestub(self) -> Stub:
+        """The Maintenance service as generated code calls it."""
+        return Stub(self._connection, "Maintenance")
+
+    @property
+    def authstub(self) -> Stub:
+        """The Auth service as generated code calls it; or see the methods of this client."""
+        return Stub(self._connection, "Auth")
+
+    auth_stub = authstub
 
     @staticmethod
     def get_secure_creds(
@@ -572,7 +601,7 @@ class Etcd3Client(MultiEndpointEtcd3Client):
         creds = secure_credentials(ca_cert, cert_key, cert_cert)
         points = endpoints_from(host, port, creds, grpc_options)
         if endpoint is not None:
-            points = [parse_endpoint(endpoint)]
+            points = [parse_endpoint(endpoint, creds)]
             points[0].opts = list(grpc_options or ())
         super().__init__(points, timeout=timeout, user=user, password=password)
 

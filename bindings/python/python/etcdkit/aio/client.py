@@ -25,6 +25,7 @@ from etcdkit._connection import (
 from etcdkit._operations import KVMetadata
 from etcdkit.aio import elections, leases, locks
 from etcdkit.aio._loop import wait
+from etcdkit.aio.auth import AuthMethods
 from etcdkit.aio.watch import EventWatch, ResponseWatch
 from etcdkit.client import Alarm, Status, Transactions
 from etcdkit.events import Event
@@ -39,7 +40,7 @@ Pairs = list[tuple[bytes, KVMetadata]]
 WatchCallback = Callable[[WatchResponse | Exception], Any]
 
 
-class MultiEndpointEtcd3Client:
+class MultiEndpointEtcd3Client(AuthMethods):
     """An asyncio client of a cluster. Arguments and errors as for the sync client."""
 
     def __init__(
@@ -393,7 +394,7 @@ class Etcd3Client(MultiEndpointEtcd3Client):
         creds = secure_credentials(ca_cert, cert_key, cert_cert)
         points = endpoints_from(host, port, creds, grpc_options)
         if endpoint is not None:
-            points = [parse_endpoint(endpoint)]
+            points = [parse_endpoint(endpoint, creds)]
             points[0].opts = list(grpc_options or ())
         super().__init__(points, timeout=timeout, user=user, password=password)
 
