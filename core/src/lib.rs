@@ -28,6 +28,7 @@ mod namespace;
 pub mod naming;
 mod options;
 mod range;
+pub mod recipes;
 mod response;
 mod retry;
 mod tls;

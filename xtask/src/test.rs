@@ -85,7 +85,7 @@ fn python_steps(steps: &mut Steps) {
     steps.run("python: types", ".venv/bin/mypy --config-file bindings/python/pyproject.toml");
     steps.run(
         "python: tests",
-        "env ETCDKIT_TEST_ETCDCTL=target/oracle/etcdctl .venv/bin/python -m pytest -q bindings/python/tests",
+        "env ETCDKIT_TEST_ETCDCTL=target/oracle/etcdctl ETCDKIT_TEST_ETCD=target/oracle/etcd .venv/bin/python -m pytest -q bindings/python/tests",
     );
 }
 

@@ -54,7 +54,10 @@ def test_a_waiter_gets_the_lock_when_it_is_released(etcd, name):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.3)
+    # The waiter stands in line behind the holder.
+    deadline = time.monotonic() + PATIENCE
+    while len(list(etcd.get_prefix(f"/locks/{name}/", keys_only=True))) < 2:
+        assert time.monotonic() < deadline
     order.append("released")
     holder.release()
     thread.join(PATIENCE)

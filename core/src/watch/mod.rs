@@ -3,6 +3,8 @@
 mod buffer;
 mod hub;
 mod stream;
+mod subscription;
+mod table;
 
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;

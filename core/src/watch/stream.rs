@@ -10,7 +10,8 @@ use futures::future::poll_fn;
 use tokio::time::timeout;
 
 use super::buffer::Buffer;
-use super::hub::{Subscription, WatchHub};
+use super::hub::WatchHub;
+use super::subscription::Subscription;
 use super::{WatchOptions, WatchResponse};
 use crate::core::Core;
 use crate::error::{Error, Result};

@@ -9,4 +9,5 @@ mod certificates;
 mod concurrency;
 mod etcd;
 mod namespace;
+mod recipes;
 mod tls;
