@@ -2,7 +2,7 @@
 //!
 //! That this compiles is the test: names, argument types, `&mut` receivers, `?` on every error. What the calls do is
 //! tested elsewhere.
-#![allow(dead_code, unused_mut, unused_unsafe, clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(dead_code, unused_mut, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 use std::time::Duration;
 
@@ -84,8 +84,7 @@ fn header(header: Option<&ResponseHeader>) -> i64 {
 
 fn pair(kv: &KeyValue) -> Result<()> {
     let _: (&[u8], &[u8], &str, &str) = (kv.key(), kv.value(), kv.key_str()?, kv.value_str()?);
-    // Safety: not needed here, but programs have it.
-    let _: (&str, &str) = unsafe { (kv.key_str_unchecked(), kv.value_str_unchecked()) };
+    let _: (&str, &str) = (kv.key_str_unchecked(), kv.value_str_unchecked());
     let _: [i64; 4] = [kv.create_revision(), kv.mod_revision(), kv.version(), kv.lease()];
     let (_key, _value): (Vec<u8>, Vec<u8>) = kv.clone().into_key_value();
     Ok(())
@@ -223,8 +222,7 @@ async fn lock_and_election(mut client: Client) -> Result<()> {
     let _: Option<LeaderKey> = campaign.take_leader();
     let _: (&[u8], &[u8], i64, i64) = (leader.name(), leader.key(), leader.rev(), leader.lease());
     let _: (&str, &str) = (leader.name_str()?, leader.key_str()?);
-    // Safety: not needed here, but programs have it.
-    let _: (&str, &str) = unsafe { (leader.name_str_unchecked(), leader.key_str_unchecked()) };
+    let _: (&str, &str) = (leader.name_str_unchecked(), leader.key_str_unchecked());
     let built = LeaderKey::new().with_name("e").with_key("k").with_rev(1).with_lease(1);
     let options = ProclaimOptions::new().with_leader(built.clone());
     let _: ProclaimResponse = client.proclaim("v2", Some(options)).await?;
@@ -250,9 +248,7 @@ async fn users(mut client: Client) -> Result<()> {
     for permission in told.permissions() {
         let _: (&[u8], &[u8], i32) = (permission.key(), permission.range_end(), permission.get_type());
         let _: (&str, &str) = (permission.key_str()?, permission.range_end_str()?);
-        // Safety: not needed here, but programs have it.
-        let _: (&str, &str) =
-            unsafe { (permission.key_str_unchecked(), permission.range_end_str_unchecked()) };
+        let _: (&str, &str) = (permission.key_str_unchecked(), permission.range_end_str_unchecked());
         let _: (bool, bool) = (permission.is_from_key(), permission.is_prefix());
     }
     let listed: RoleListResponse = client.role_list().await?;

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::keep_alive::NativeKeepAlive;
 use crate::lock::{NativeLock, Settings};
 use crate::naming::{self, NativeRegistration};
+use crate::server::NativeDoor;
 use crate::snapshot::NativeSnapshot;
 use crate::watch::NativeWatch;
 
@@ -50,6 +51,7 @@ impl NativeClient {
     #[pyo3(signature = (
         endpoints, *, user=None, password=None, timeout=None,
         keep_alive_interval=None, keep_alive_timeout=None, keep_alive_while_idle=false, tls=None,
+        door=None,
     ))]
     fn new(
         endpoints: Vec<String>,
@@ -60,6 +62,7 @@ impl NativeClient {
         keep_alive_timeout: Option<f64>,
         keep_alive_while_idle: bool,
         tls: Option<(Vec<u8>, Vec<u8>, Vec<u8>, String)>,
+        door: Option<&NativeDoor>,
     ) -> PyResult<Self> {
         let mut options = ConnectOptions::new().with_keep_alive_while_idle(keep_alive_while_idle);
         if let (Some(user), Some(password)) = (user, password) {
@@ -76,6 +79,9 @@ impl NativeClient {
         if let Some((ca, cert, key, server_name)) = tls {
             let pem = TlsPem { ca, cert, key, server_name, skip_verify: false };
             options = options.with_tls_pem(&pem).map_err(|error| PyValueError::new_err(error.message()))?;
+        }
+        if let Some(door) = door {
+            options = options.with_connector(door.connector()?);
         }
         let lazy = Lazy { endpoints, options, client: OnceCell::new() };
         Ok(NativeClient { lazy: ForkSafe::new(Arc::new(lazy)), scope: Scope::new() })

@@ -116,6 +116,17 @@ impl Codec {
     fn encode_py<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(message.py(), &self.encode(message)?))
     }
+
+    /// The wire bytes of a message with these fields, without making it. Names that are no fields are passed over.
+    fn encode_fields<'py>(&self, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyBytes>> {
+        let (py, mut out) = (fields.py(), Vec::new());
+        for field in &self.table()?.fields {
+            if let Some(value) = fields.get_item(&field.name)? {
+                field.write(&value, &mut out, DEPTH_MAX).map_err(|error| self.explain(py, field, error))?;
+            }
+        }
+        Ok(PyBytes::new(py, &out))
+    }
 }
 
 impl Codec {

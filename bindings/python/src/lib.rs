@@ -47,6 +47,7 @@ fn _etcdkit(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<keep_alive::NativeKeepAlive>()?;
     module.add_class::<lock::NativeLock>()?;
     module.add_class::<naming::NativeRegistration>()?;
+    module.add_class::<server::NativeDoor>()?;
     module.add_class::<server::NativeServer>()?;
     module.add_class::<snapshot::NativeSnapshot>()?;
     module.add_class::<watch::NativeWatch>()?;

@@ -102,3 +102,26 @@ etcdkit.client(endpoint=server.endpoint).put("key", "kept")
     with etcdkit.Server(data_dir=tmp_path) as server:
         with etcdkit.client(endpoint=server.endpoint) as client:
             assert client.get("key")[0] == b"kept"
+
+
+def test_a_server_without_a_port_serves_the_clients_of_its_process(tmp_path):
+    with etcdkit.Server(data_dir=tmp_path / "data", port=None) as server:
+        assert server.endpoint == "in-process"
+        with etcdkit.client(endpoint=server) as client, etcdkit.client(endpoint=server) as other:
+            client.put("key", "value")
+            assert other.get("key")[0] == b"value"
+            with client.lock("name"):
+                assert not other.lock("name").acquire(timeout=0)
+            server.stop()
+            server.start()
+            assert client.get("key")[0] == b"value"
+
+
+def test_a_server_with_a_port_is_reached_both_ways():
+    with (
+        etcdkit.Server() as server,
+        etcdkit.client(endpoint=server) as inside,
+        etcdkit.client(endpoint=server.endpoint) as outside,
+    ):
+        inside.put("key", "value")
+        assert outside.get("key")[0] == b"value"

@@ -10,13 +10,12 @@ use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;
 
 pub use mvccpb::event::EventType;
-pub use pb::watch_create_request::FilterType as WatchFilterType;
 pub use stream::{WatchRequestSender, WatchResponseStream, WatchStream};
 
 pub(crate) use hub::WatchHub;
 
 use crate::core::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::namespace::Namespace;
 use crate::range::{KeyRange, ranged};
 use crate::response::{KeyValue, ResponseHeader};
@@ -50,6 +49,38 @@ impl WatchClient {
     /// [`compact_revision`](WatchResponse::compact_revision) says so.
     pub async fn watch(&self, key: impl Into<Vec<u8>>, options: Option<WatchOptions>) -> Result<WatchStream> {
         WatchStream::open(self.core.clone(), options.unwrap_or_default().request(key.into())).await
+    }
+}
+
+/// A kind of event that a watch leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WatchFilterType {
+    /// No puts.
+    NoPut,
+    /// No deletions.
+    NoDelete,
+}
+
+impl WatchFilterType {
+    fn number(self) -> i32 {
+        use pb::watch_create_request::FilterType;
+        match self {
+            WatchFilterType::NoPut => FilterType::Noput as i32,
+            WatchFilterType::NoDelete => FilterType::Nodelete as i32,
+        }
+    }
+}
+
+/// From the number on the wire.
+impl TryFrom<i32> for WatchFilterType {
+    type Error = Error;
+
+    fn try_from(number: i32) -> Result<Self> {
+        match number {
+            0 => Ok(WatchFilterType::NoPut),
+            1 => Ok(WatchFilterType::NoDelete),
+            _ => Err(Error::InvalidArgs(format!("{number} is no filter of a watch; use 0 or 1"))),
+        }
     }
 }
 
@@ -138,7 +169,7 @@ impl WatchOptions {
             range_end,
             start_revision: self.start_revision,
             progress_notify: self.progress_notify,
-            filters: self.filters.into_iter().map(|filter| filter as i32).collect(),
+            filters: self.filters.into_iter().map(WatchFilterType::number).collect(),
             prev_kv: self.prev_kv,
             watch_id: self.watch_id,
             fragment: self.fragment,

@@ -18,7 +18,7 @@ from etcdkit._etcdkit import NativeClient
 from etcdkit.exceptions import NoServerAvailableError
 
 if TYPE_CHECKING:
-    from etcdkit._etcdkit import Call
+    from etcdkit._etcdkit import Call, NativeDoor
     from etcdkit._operations import Operation
 
 T = TypeVar("T")
@@ -150,6 +150,7 @@ class Connection:
         timeout: float | None = None,
         user: str | None = None,
         password: str | None = None,
+        door: NativeDoor | None = None,
     ) -> None:
         if not endpoints:
             raise NoServerAvailableError("a client needs at least one endpoint")
@@ -161,6 +162,7 @@ class Connection:
         self.timeout = timeout
         self.user = user
         self.password = password
+        self._door = door
         self.closed = False
         self._native: NativeClient | None = None
         self._generation = _process.generation
@@ -187,6 +189,7 @@ class Connection:
             keep_alive_timeout=None if patience is None else patience / 1000,
             keep_alive_while_idle=bool(options.get(_KEEPALIVE_IDLE, False)),
             tls=self._tls(str(options.get(_SERVER_NAME, ""))),
+            door=self._door,
         )
         for point in self.endpoints:
             point.use()
@@ -208,8 +211,9 @@ class Connection:
     def start(self, operation: Operation[T], timeout: float | None = None) -> Call[Any]:
         """Starts a unary operation; ``timeout`` in seconds overrides the client's."""
         path, response = _operations.METHODS[operation.method]
-        request = operation.request.SerializeToString()
-        return self.native.call(path, request, response._codec, timeout)
+        request = operation.request
+        data = request if isinstance(request, bytes) else request.SerializeToString()
+        return self.native.call(path, data, response._codec, timeout)
 
     def close(self) -> None:
         """Ends the calls in flight and the connection. Any later call raises ValueError."""

@@ -85,10 +85,17 @@ _ALL = (b"\0", b"\0")
 
 
 class Operation(NamedTuple, Generic[T]):
-    """One request, and the function that makes the result of the response."""
+    """One request, and the function that makes the result of the response.
+
+    Attributes:
+        method: A key of METHODS.
+        request: The message, or its wire bytes where nobody looks at it: making the object costs
+            more than the rest of a call does in Python.
+        finish: Makes the result.
+    """
 
     method: str
-    request: etcdrpc.Message
+    request: etcdrpc.Message | bytes
     finish: Callable[[Any], T]
 
 
@@ -137,7 +144,7 @@ def prefix_range(prefix: str | bytes) -> tuple[bytes, bytes]:
 # ---- KV --------------------------------------------------------------------------------------
 
 
-def range_request(
+def range_fields(
     key: str | bytes,
     range_end: str | bytes | None = None,
     limit: int | None = None,
@@ -151,34 +158,51 @@ def range_request(
     max_mod_revision: int | None = None,
     min_create_revision: int | None = None,
     max_create_revision: int | None = None,
-) -> etcdrpc.RangeRequest:
-    """The request of every read. ValueError for an unknown sort order or target."""
+) -> dict[str, Any]:
+    """The fields of every read that differ from their defaults.
+
+    Raises:
+        ValueError: unknown sort order or target.
+    """
     if sort_order not in _SORT_ORDERS:
         raise ValueError(f'unknown sort order: "{sort_order}"')
     if sort_target not in _SORT_TARGETS:
         raise ValueError('sort_target must be one of "key", "version", "create", "mod" or "value"')
-    request = etcdrpc.RangeRequest()
-    request.key = utils.to_bytes(key)
+    fields: dict[str, Any] = {"key": utils.to_bytes(key)}
     if range_end is not None:
-        request.range_end = utils.to_bytes(range_end)
+        fields["range_end"] = utils.to_bytes(range_end)
     if sort_order is not None:
-        request.sort_order = _SORT_ORDERS[sort_order]
+        fields["sort_order"] = _SORT_ORDERS[sort_order]
     if sort_target not in (None, "key"):
-        request.sort_target = _SORT_TARGETS[sort_target]
-    for name, value in (
-        ("limit", limit),
-        ("revision", revision),
-        ("serializable", serializable),
-        ("keys_only", keys_only),
-        ("count_only", count_only),
-        ("min_mod_revision", min_mod_revision),
-        ("max_mod_revision", max_mod_revision),
-        ("min_create_revision", min_create_revision),
-        ("max_create_revision", max_create_revision),
-    ):
-        if value:
-            setattr(request, name, value)
-    return request
+        fields["sort_target"] = _SORT_TARGETS[sort_target]
+    if limit:
+        fields["limit"] = limit
+    if revision:
+        fields["revision"] = revision
+    if serializable:
+        fields["serializable"] = True
+    if keys_only:
+        fields["keys_only"] = True
+    if count_only:
+        fields["count_only"] = True
+    if min_mod_revision:
+        fields["min_mod_revision"] = min_mod_revision
+    if max_mod_revision:
+        fields["max_mod_revision"] = max_mod_revision
+    if min_create_revision:
+        fields["min_create_revision"] = min_create_revision
+    if max_create_revision:
+        fields["max_create_revision"] = max_create_revision
+    return fields
+
+
+def range_request(key: str | bytes, **options: Any) -> etcdrpc.RangeRequest:
+    """A read as a message, as a part of a transaction for instance."""
+    return etcdrpc.RangeRequest(**range_fields(key, **options))
+
+
+def _range(key: str | bytes, **options: Any) -> bytes:
+    return etcdrpc.RangeRequest._codec.encode_fields(range_fields(key, **options))
 
 
 def _first(response: etcdrpc.RangeResponse) -> tuple[bytes, KVMetadata] | tuple[None, None]:
@@ -195,13 +219,13 @@ def pairs(response: etcdrpc.RangeResponse) -> KeyValues:
 
 
 def get_response(key: str | bytes, options: dict[str, Any]) -> Operation[etcdrpc.RangeResponse]:
-    return Operation("Range", range_request(key, **options), _itself)
+    return Operation("Range", _range(key, **options), _itself)
 
 
 def get(
     key: str | bytes, options: dict[str, Any]
 ) -> Operation[tuple[bytes, KVMetadata] | tuple[None, None]]:
-    return Operation("Range", range_request(key, **options), _first)
+    return Operation("Range", _range(key, **options), _first)
 
 
 def get_prefix_response(
@@ -210,13 +234,13 @@ def get_prefix_response(
     if "key" in options or "range_end" in options:
         raise TypeError("a prefix read takes neither key nor range_end: the prefix says both")
     key, range_end = prefix_range(prefix)
-    return Operation("Range", range_request(key, range_end=range_end, **options), _itself)
+    return Operation("Range", _range(key, range_end=range_end, **options), _itself)
 
 
 def get_range_response(
     range_start: str | bytes, range_end: str | bytes, options: dict[str, Any]
 ) -> Operation[etcdrpc.RangeResponse]:
-    return Operation("Range", range_request(range_start, range_end=range_end, **options), _itself)
+    return Operation("Range", _range(range_start, range_end=range_end, **options), _itself)
 
 
 def get_all_response(options: dict[str, Any]) -> Operation[etcdrpc.RangeResponse]:
@@ -228,24 +252,24 @@ def with_pairs(operation: Operation[etcdrpc.RangeResponse]) -> Operation[KeyValu
     return Operation(operation.method, operation.request, pairs)
 
 
-def put_request(
+def put_fields(
     key: str | bytes, value: str | bytes, lease: object = None, prev_kv: bool = False
-) -> etcdrpc.PutRequest:
-    request = etcdrpc.PutRequest()
-    request.key = utils.to_bytes(key)
-    request.value = utils.to_bytes(value)
+) -> dict[str, Any]:
+    """The fields of every write that differ from their defaults."""
+    fields: dict[str, Any] = {"key": utils.to_bytes(key), "value": utils.to_bytes(value)}
     lease_id = utils.lease_to_id(lease)
     if lease_id:
-        request.lease = lease_id
+        fields["lease"] = lease_id
     if prev_kv:
-        request.prev_kv = True
-    return request
+        fields["prev_kv"] = True
+    return fields
 
 
 def put(
     key: str | bytes, value: str | bytes, lease: object, prev_kv: bool
 ) -> Operation[etcdrpc.PutResponse]:
-    return Operation("Put", put_request(key, value, lease, prev_kv), _itself)
+    fields = put_fields(key, value, lease, prev_kv)
+    return Operation("Put", etcdrpc.PutRequest._codec.encode_fields(fields), _itself)
 
 
 def delete_request(
@@ -287,10 +311,10 @@ def ops_to_requests(ops: Sequence[transactions.Operation]) -> list[etcdrpc.Reque
 
 def _op_to_request(op: transactions.Operation) -> etcdrpc.RequestOp:
     if isinstance(op, transactions.Put):
-        put_op = put_request(op.key, op.value, op.lease, op.prev_kv)
+        put_op = etcdrpc.PutRequest(**put_fields(op.key, op.value, op.lease, op.prev_kv))
         return etcdrpc.RequestOp(request_put=put_op)
     if isinstance(op, transactions.Get):
-        return etcdrpc.RequestOp(request_range=range_request(op.key, op.range_end))
+        return etcdrpc.RequestOp(request_range=range_request(op.key, range_end=op.range_end))
     if isinstance(op, transactions.Delete):
         delete_op = delete_request(op.key, op.range_end, op.prev_kv)
         return etcdrpc.RequestOp(request_delete_range=delete_op)

@@ -29,6 +29,7 @@ from etcdkit._stubs import Stub
 from etcdkit.auth import AuthMethods
 from etcdkit.events import Event
 from etcdkit.exceptions import WatchTimedOut
+from etcdkit.server import Server
 from etcdkit.watch import Watch, WatchCallback, Watcher, WatchResponse, open_watch
 
 __all__ = [
@@ -125,6 +126,7 @@ class MultiEndpointEtcd3Client(AuthMethods):
         password: Its password.
         failover: Kept for programs that set it: the core fails over whenever there is more than
             one endpoint.
+        server: A server of this process, to be reached without a socket.
 
     Raises:
         NoServerAvailableError: there are no endpoints.
@@ -138,6 +140,8 @@ class MultiEndpointEtcd3Client(AuthMethods):
         user: str | None = None,
         password: str | None = None,
         failover: bool = False,
+        *,
+        server: Server | None = None,
     ) -> None:
         points = [
             parse_endpoint(point) if isinstance(point, str) else point for point in endpoints or ()
@@ -148,7 +152,9 @@ class MultiEndpointEtcd3Client(AuthMethods):
         self.timeout = timeout
         self.call_credentials = None
         self.transactions = Transactions()
-        self._connection = Connection(points, timeout, user, password)
+        self._connection = Connection(
+            points, timeout, user, password, None if server is None else server._door
+        )
         self._watcher: Watcher | None = None
         self._watcher_lock = threading.Lock()
 
@@ -596,14 +602,16 @@ class Etcd3Client(MultiEndpointEtcd3Client):
         password: str | None = None,
         grpc_options: GrpcOptions | None = None,
         *,
-        endpoint: str | None = None,
+        endpoint: str | Server | None = None,
     ) -> None:
         creds = secure_credentials(ca_cert, cert_key, cert_cert)
         points = endpoints_from(host, port, creds, grpc_options)
+        server = endpoint if isinstance(endpoint, Server) else None
         if endpoint is not None:
-            points = [parse_endpoint(endpoint, creds)]
+            text = endpoint.endpoint if isinstance(endpoint, Server) else endpoint
+            points = [parse_endpoint(text, creds)]
             points[0].opts = list(grpc_options or ())
-        super().__init__(points, timeout=timeout, user=user, password=password)
+        super().__init__(points, timeout=timeout, user=user, password=password, server=server)
 
     def __enter__(self) -> Etcd3Client:
         return self
@@ -625,7 +633,7 @@ def client(
     password: str | None = None,
     grpc_options: GrpcOptions | None = None,
     *,
-    endpoint: str | None = None,
+    endpoint: str | Server | None = None,
 ) -> Etcd3Client:
     """A client of the server at ``host:port``, or at ``endpoint``.
 
@@ -640,7 +648,8 @@ def client(
         password: Its password.
         grpc_options: Pairs of gRPC option name and value; those about keep-alive are honoured, the
             others have no meaning here.
-        endpoint: The server as ``host:port`` or URL, instead of host and port.
+        endpoint: The server as ``host:port`` or URL, instead of host and port; or a
+            :class:`etcdkit.Server` of this process, which is then reached without a socket.
     """
     return Etcd3Client(
         host=host,

@@ -12,7 +12,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from etcdkit import _process
-from etcdkit._etcdkit import NativeServer
+from etcdkit._etcdkit import NativeDoor, NativeServer
 from etcdkit.exceptions import ForkedError
 
 __all__ = ["Server"]
@@ -37,7 +37,8 @@ class Server:
         data_dir: Directory for the data, made if missing; None keeps the data in memory, and
             ``stop()`` loses it.
         host: Address to listen on.
-        port: Port to listen on; 0 picks a free one, which a later ``start()`` takes again.
+        port: Port to listen on; 0 picks a free one, which a later ``start()`` takes again. None
+            listens on none: only ``client(endpoint=server)`` of this process reaches the server.
         storage_engine: 'redb' or 'sled'; None for the default. Only with a data directory.
         name: Name of the member.
 
@@ -51,7 +52,7 @@ class Server:
         data_dir: str | os.PathLike[str] | None = None,
         *,
         host: str = "127.0.0.1",
-        port: int = 0,
+        port: int | None = 0,
         storage_engine: str | None = None,
         name: str = "default",
     ) -> None:
@@ -60,14 +61,18 @@ class Server:
         self.port = port
         self._storage_engine = storage_engine
         self._name = name
+        self._door = NativeDoor()
         self._native: NativeServer | None = None
         self._generation = _process.generation
         self.start()
 
     @property
     def endpoint(self) -> str:
-        """URL for clients, such as ``http://127.0.0.1:40123``. The same after a restart."""
-        return f"http://{self.host}:{self.port}"
+        """URL for clients, such as ``http://127.0.0.1:40123``. The same after a restart.
+
+        ``in-process`` where the server listens on no port.
+        """
+        return "in-process" if self.port is None else f"http://{self.host}:{self.port}"
 
     @property
     def is_running(self) -> bool:
@@ -79,8 +84,10 @@ class Server:
         self._check_process()
         if self._native is not None:
             return
-        listen = f"{self.host}:{self.port}"
-        self._native = NativeServer(self.data_dir, listen, self._storage_engine, self._name)
+        listen = None if self.port is None else f"{self.host}:{self.port}"
+        self._native = NativeServer(
+            self.data_dir, listen, self._storage_engine, self._name, self._door
+        )
         self.port = urlsplit(self._native.endpoint).port or self.port
         _running.add(self)
 

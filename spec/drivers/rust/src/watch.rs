@@ -60,7 +60,7 @@ fn options(line: &Line) -> Result<WatchOptions> {
     if line.has("fragment") {
         options = options.with_fragment();
     }
-    let filters = [("noput", WatchFilterType::Noput), ("nodelete", WatchFilterType::Nodelete)];
+    let filters = [("noput", WatchFilterType::NoPut), ("nodelete", WatchFilterType::NoDelete)];
     let filters: Vec<_> =
         filters.into_iter().filter(|(name, _)| line.has(name)).map(|(_, filter)| filter).collect();
     Ok(options.with_filters(filters))

@@ -30,6 +30,7 @@ from etcdkit.aio.watch import EventWatch, ResponseWatch
 from etcdkit.client import Alarm, Status, Transactions
 from etcdkit.events import Event
 from etcdkit.members import Member
+from etcdkit.server import Server
 from etcdkit.watch import WatchResponse
 
 __all__ = ["Etcd3Client", "MultiEndpointEtcd3Client", "client"]
@@ -50,6 +51,8 @@ class MultiEndpointEtcd3Client(AuthMethods):
         user: str | None = None,
         password: str | None = None,
         failover: bool = False,
+        *,
+        server: Server | None = None,
     ) -> None:
         points = [
             parse_endpoint(point) if isinstance(point, str) else point for point in endpoints or ()
@@ -58,7 +61,9 @@ class MultiEndpointEtcd3Client(AuthMethods):
         self.endpoints = {point.netloc: point for point in points}
         self.timeout = timeout
         self.transactions = Transactions()
-        self._connection = Connection(points, timeout, user, password)
+        self._connection = Connection(
+            points, timeout, user, password, None if server is None else server._door
+        )
         self._callbacks: dict[int, tuple[ResponseWatch, asyncio.Task[None]]] = {}
         self._last_watch_id = 0
 
@@ -389,14 +394,16 @@ class Etcd3Client(MultiEndpointEtcd3Client):
         password: str | None = None,
         grpc_options: GrpcOptions | None = None,
         *,
-        endpoint: str | None = None,
+        endpoint: str | Server | None = None,
     ) -> None:
         creds = secure_credentials(ca_cert, cert_key, cert_cert)
         points = endpoints_from(host, port, creds, grpc_options)
+        server = endpoint if isinstance(endpoint, Server) else None
         if endpoint is not None:
-            points = [parse_endpoint(endpoint, creds)]
+            text = endpoint.endpoint if isinstance(endpoint, Server) else endpoint
+            points = [parse_endpoint(text, creds)]
             points[0].opts = list(grpc_options or ())
-        super().__init__(points, timeout=timeout, user=user, password=password)
+        super().__init__(points, timeout=timeout, user=user, password=password, server=server)
 
     async def __aenter__(self) -> Etcd3Client:
         return self
@@ -413,7 +420,7 @@ def client(
     password: str | None = None,
     grpc_options: GrpcOptions | None = None,
     *,
-    endpoint: str | None = None,
+    endpoint: str | Server | None = None,
 ) -> Etcd3Client:
     """An asyncio client of the server at ``host:port``, or at ``endpoint``.
 
