@@ -188,7 +188,7 @@ async fn watch(mut client: Client) -> Result<()> {
     sender.cancel(1).await?;
     sender.request_progress().await?;
     responses.message().await?;
-    let as_stream: &mut (dyn futures::Stream<Item = Result<WatchResponse>> + Unpin) = &mut responses;
+    let as_stream: &mut (dyn futures::Stream<Item = Result<WatchResponse>> + Send + Unpin) = &mut responses;
     futures::StreamExt::next(as_stream).await;
     Ok(())
 }

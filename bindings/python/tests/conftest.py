@@ -23,6 +23,14 @@ TESTS = Path(__file__).resolve().parent
 #: Longest time for anything that must not hang, in seconds; reached only when it does.
 PATIENCE = 20.0
 
+#: Whether tests of chance run as often as before a release: an hour instead of a minute.
+FULL = os.environ.get("ETCDKIT_TEST_FULL") == "1"
+
+
+def rounds(short: int, full: int = 100) -> int:
+    """How often a test of chance repeats itself."""
+    return full if FULL else short
+
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import etcdkit
-from conftest import PATIENCE
+from conftest import PATIENCE, rounds
 from etcdkit.exceptions import ForkedError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -52,7 +52,7 @@ def test_a_client_made_before_the_fork_works_on_both_sides(etcd, prefix):
         with etcd.lock(prefix + "lock", ttl=5):
             pass
 
-    for _ in range(5):
+    for _ in range(rounds(5)):
         in_child(work)
         assert etcd.get(prefix + "child")[0] == b"2"
 
@@ -79,7 +79,7 @@ def test_a_fork_during_calls_of_other_threads_harms_nobody(etcd, prefix):
     for thread in threads:
         thread.start()
     try:
-        for _ in range(20):
+        for _ in range(rounds(20)):
             in_child(lambda: etcd.get(prefix + "busy"))
     finally:
         stop.set()
@@ -155,7 +155,7 @@ def work(number):
     client.put(f"/test/pool/{number}", str(number))
     return int(client.get(f"/test/pool/{number}")[0])
 if __name__ == "__main__":
-    with multiprocessing.get_context("fork").Pool(4) as pool:
+    with multiprocessing.get_context("fork").Pool(8) as pool:
         assert pool.map(work, range(100)) == list(range(100))
     client.put("/test/pool", "done")
     assert next(events).value == b"done"
@@ -164,7 +164,7 @@ if __name__ == "__main__":
 
 
 def test_a_pool_of_forked_workers_shares_a_global_client(endpoint):
-    for _ in range(3):
+    for _ in range(rounds(3)):
         subprocess.run([sys.executable, "-c", POOL, endpoint], timeout=PATIENCE, check=True)
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE
+from conftest import PATIENCE, rounds
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 
@@ -105,6 +105,14 @@ ENDS = {
         "loop = asyncio.new_event_loop(); a = etcdkit.aio.client(endpoint=sys.argv[1]); "
         "task = loop.create_task(a.get('k')); loop.run_until_complete(asyncio.sleep(0))"
     ),
+    "a callback that raises": (
+        "client.add_watch_callback('/test/x', lambda response: 1 / 0); client.put('/test/x', '1')"
+    ),
+    "garbage in any order": (
+        "import gc, random; gc.set_threshold(1); "
+        "made = [client.watch('/test/x') for _ in range(20)] + [client.lease(5) for _ in range(5)]; "
+        "random.shuffle(made); del made[:10]"
+    ),
     "an os._exit": "client.add_watch_callback('/test/x', print); os._exit(0)",
     "a server": "server = etcdkit.Server()",
 }
@@ -119,7 +127,7 @@ client = etcdkit.client(endpoint=sys.argv[1])
 client.get("key")
 {ENDS[alive]}
 """
-    for _ in range(3):
+    for _ in range(rounds(3)):
         started = time.monotonic()
         done = run_python(program)
         assert done.returncode == 0, done.stderr

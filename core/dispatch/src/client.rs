@@ -19,12 +19,21 @@ use crate::start::{Answer, Call, Work, invalid, milliseconds, refused};
 pub(crate) struct ClientObject {
     endpoints: Vec<String>,
     options: ConnectOptions,
+    /// Of the keys of this client; empty where it has all keys.
+    namespace: Bytes,
     client: OnceCell<Client>,
 }
 
 impl ClientObject {
     pub(crate) async fn client(&self) -> Result<Client, BridgeError> {
-        let connect = || Client::connect(&self.endpoints, Some(self.options.clone()));
+        let connect = async || {
+            let client = Client::connect(&self.endpoints, Some(self.options.clone())).await?;
+            Ok::<_, Error>(if self.namespace.is_empty() {
+                client
+            } else {
+                client.with_namespace(&self.namespace)
+            })
+        };
         Ok(self.client.get_or_try_init(connect).await?.clone())
     }
 }
@@ -32,9 +41,9 @@ impl ClientObject {
 /// CLIENT_OPEN.
 pub(crate) fn open(call: Call) -> Result<Work, BridgeError> {
     let config: wire::ClientConfig = call.message()?;
-    let connect_now = config.connect_now;
+    let (connect_now, namespace) = (config.connect_now, config.namespace.clone());
     let (endpoints, options) = settings(config)?;
-    let target = Arc::new(ClientObject { endpoints, options, client: OnceCell::new() });
+    let target = Arc::new(ClientObject { endpoints, options, namespace, client: OnceCell::new() });
     Ok(async move {
         if connect_now {
             let client = call.timeout.client(&target.client().await?);
@@ -78,6 +87,12 @@ fn settings(config: wire::ClientConfig) -> Result<(Vec<String>, ConnectOptions),
     if let Some(interval) = milliseconds("tcp_keepalive_ms", config.tcp_keepalive_ms)? {
         options = options.with_tcp_keepalive(interval);
     }
+    if let Some(bytes) = bytes_max("max_send_bytes", config.max_send_bytes)? {
+        options = options.with_max_send_bytes(bytes);
+    }
+    if let Some(bytes) = bytes_max("max_recv_bytes", config.max_recv_bytes)? {
+        options = options.with_max_receive_bytes(bytes);
+    }
     if config.server == 0 {
         return Ok((config.endpoints, options));
     }
@@ -109,20 +124,21 @@ fn connector(server: u64) -> Result<Connector, BridgeError> {
     }))
 }
 
-fn refuse_unsupported(config: &wire::ClientConfig) -> Result<(), BridgeError> {
-    let unsupported = [
-        ("namespace", !config.namespace.is_empty()),
-        ("reject_old_cluster", config.reject_old_cluster),
-        ("max_send_bytes", config.max_send_bytes != 0),
-        ("max_recv_bytes", config.max_recv_bytes != 0),
-    ];
-    match unsupported.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(refused(
-            Kind::Unimplemented,
-            format!("ClientConfig.{name} cannot be honoured by this library yet; leave it unset"),
-        )),
-        None => Ok(()),
+/// A bound in bytes; 0 is none.
+fn bytes_max(name: &str, bytes: i32) -> Result<Option<usize>, BridgeError> {
+    match usize::try_from(bytes) {
+        Ok(0) => Ok(None),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) => Err(invalid(format!("ClientConfig.{name} is negative: {bytes}"))),
     }
+}
+
+fn refuse_unsupported(config: &wire::ClientConfig) -> Result<(), BridgeError> {
+    if config.reject_old_cluster {
+        let text = "ClientConfig.reject_old_cluster cannot be honoured by this library yet; leave it unset";
+        return Err(refused(Kind::Unimplemented, text.to_owned()));
+    }
+    Ok(())
 }
 
 /// A unary RPC that is passed through.
@@ -186,9 +202,20 @@ pub(crate) fn endpoints(target: Arc<ClientObject>) -> Work {
 }
 
 /// CLIENT_NAMESPACE.
-pub(crate) fn namespace(call: Call, _target: Arc<ClientObject>, _scope: &Scope) -> Result<Work, BridgeError> {
-    let _prefix: wire::Namespace = call.message()?;
-    Err(refused(Kind::Unimplemented, "CLIENT_NAMESPACE cannot be honoured by this library yet"))
+pub(crate) fn namespace(call: Call, target: Arc<ClientObject>) -> Result<Work, BridgeError> {
+    let wire::Namespace { prefix } = call.message()?;
+    Ok(async move {
+        let client = target.client().await?.with_namespace(&prefix);
+        let inner = ClientObject {
+            endpoints: target.endpoints.clone(),
+            options: target.options.clone(),
+            namespace: Bytes::from([&*target.namespace, &*prefix].concat()),
+            client: OnceCell::new_with(Some(client)),
+        };
+        let handle = object::adopt(Thing::Client(Arc::new(inner)), Scope::new())?;
+        Ok(Answer::made(handle, &wire::Empty {}))
+    }
+    .boxed())
 }
 
 /// CLIENT_SET_USER.

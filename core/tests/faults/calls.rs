@@ -147,6 +147,7 @@ async fn calls_that_find_their_token_refused_share_one_login() {
     assert_eq!(mock.count(|state| &state.logins), 1);
 
     *mock.state.token.lock().unwrap() = Some("second".to_owned());
+    mock.state.login_after_refusals.store(32, Ordering::SeqCst);
     let calls = (0..32).map(|_| client.put("k", "v", None));
     for outcome in futures::future::join_all(calls).await {
         outcome.unwrap();

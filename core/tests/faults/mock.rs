@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::key_range::KeyRange;
@@ -41,6 +40,10 @@ pub struct State {
     pub watch_streams: AtomicUsize,
     pub keep_alive_streams: AtomicUsize,
     pub logins: AtomicUsize,
+    /// Calls refused for their token.
+    pub refused: AtomicUsize,
+    /// A login is answered only after so many refusals.
+    pub login_after_refusals: AtomicUsize,
     /// With authentication on: the token that is good.
     pub token: Mutex<Option<String>>,
     /// Messages after which a watch stream ends; taken one for each stream.
@@ -68,6 +71,8 @@ impl Mock {
             watch_streams: AtomicUsize::new(0),
             keep_alive_streams: AtomicUsize::new(0),
             logins: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+            login_after_refusals: AtomicUsize::new(0),
             token: Mutex::default(),
             watch_ends: Mutex::default(),
             keep_alive_silent: Mutex::default(),
@@ -128,6 +133,7 @@ impl Service {
         let wanted = state.token.lock().unwrap().clone();
         let given = request.metadata().get("token").and_then(|token| token.to_str().ok());
         if wanted.is_some() && wanted.as_deref() != given {
+            state.refused.fetch_add(1, Ordering::SeqCst);
             return Err(Status::unauthenticated("etcdserver: invalid auth token"));
         }
         let fault = state.faults.lock().unwrap().pop_front();
@@ -389,8 +395,10 @@ impl tonic::server::UnaryService<pb::AuthenticateRequest> for Login {
         let state = self.0.clone();
         Box::pin(async move {
             state.logins.fetch_add(1, Ordering::SeqCst);
-            // Long enough for others to find the token refused meanwhile.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let wanted = state.login_after_refusals.load(Ordering::SeqCst);
+            while state.refused.load(Ordering::SeqCst) < wanted {
+                tokio::task::yield_now().await;
+            }
             match state.token.lock().unwrap().clone() {
                 Some(token) => Ok(Response::new(pb::AuthenticateResponse { header: None, token })),
                 None => Err(Status::failed_precondition("etcdserver: authentication is not enabled")),
