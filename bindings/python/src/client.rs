@@ -48,6 +48,8 @@ pub(crate) struct NativeClient {
 #[pymethods]
 impl NativeClient {
     #[new]
+    // They are keyword arguments in Python.
+    #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (
         endpoints, *, user=None, password=None, timeout=None,
         keep_alive_interval=None, keep_alive_timeout=None, keep_alive_while_idle=false, tls=None,

@@ -26,7 +26,7 @@ pub(crate) struct ClientObject {
 
 impl ClientObject {
     pub(crate) async fn client(&self) -> Result<Client, BridgeError> {
-        let connect = async || {
+        let connect = || async {
             let client = Client::connect(&self.endpoints, Some(self.options.clone())).await?;
             Ok::<_, Error>(if self.namespace.is_empty() {
                 client
