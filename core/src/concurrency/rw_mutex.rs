@@ -4,6 +4,8 @@
 //! the writers before it, a writer for everybody before it. Go's recipe looks for `name/write` and `name` without the
 //! closing slash, and so waits for locks whose names begin alike (etcd-io/etcd#16221); this one does not.
 
+use tokio::task::JoinHandle;
+
 use super::line::{self, Place, absent, line_prefix, pairs, repeatable, revision, still};
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -53,9 +55,12 @@ impl RwMutex {
         let mut key = self.folder(side);
         // Unlike the places of a mutex a session may have many here, so the lease does not name them.
         key.extend(format!("{:x}-{:016x}", session.lease(), rand::random::<u64>()).bytes());
+        let entering = session.runtime().spawn(enter(session.clone(), key.clone()));
         // Dropped before the lock is held, the guard leaves the line; its rank is not needed for that.
-        let mut guard = RwGuard { session: session.clone(), place: Place { key, rank: 0 }, released: false };
-        guard.place.rank = session.while_alive(enter(session, &guard.place.key)).await?;
+        let place = Place { key, rank: 0 };
+        let mut guard =
+            RwGuard { session: session.clone(), place, entering: Some(entering), released: false };
+        guard.entered().await?;
         let before = match side {
             Side::Read => self.folder(Side::Write),
             Side::Write => line_prefix(&self.name),
@@ -66,10 +71,11 @@ impl RwMutex {
 }
 
 /// Puts the key in line and gives its rank.
-async fn enter(session: &Session, key: &[u8]) -> Result<i64> {
-    let put = TxnOp::put(key, "", Some(PutOptions::new().with_lease(session.lease())));
-    let enter = Txn::new().when([absent(key)]).and_then([put]).or_else([TxnOp::get(key, None)]);
-    let response = line::patiently(|| repeatable(session.core(), enter.clone())).await?;
+async fn enter(session: Session, key: Vec<u8>) -> Result<i64> {
+    let put = TxnOp::put(&*key, "", Some(PutOptions::new().with_lease(session.lease())));
+    let enter = Txn::new().when([absent(&key)]).and_then([put]).or_else([TxnOp::get(key, None)]);
+    let entering = line::patiently(|| repeatable(session.core(), enter.clone()));
+    let response = session.while_alive(entering).await?;
     if response.succeeded() {
         return Ok(revision(&response));
     }
@@ -86,10 +92,21 @@ async fn enter(session: &Session, key: &[u8]) -> Result<i64> {
 pub struct RwGuard {
     session: Session,
     place: Place,
+    /// The key may be on its way to the server: leaving the line waits for that.
+    entering: Option<JoinHandle<Result<i64>>>,
     released: bool,
 }
 
 impl RwGuard {
+    async fn entered(&mut self) -> Result<()> {
+        if let Some(entering) = self.entering.as_mut() {
+            let outcome = entering.await;
+            self.entering = None;
+            self.place.rank = outcome.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
+        }
+        Ok(())
+    }
+
     /// The key that exists as long as the lock is held.
     pub fn key(&self) -> &[u8] {
         &self.place.key
@@ -128,8 +145,12 @@ impl Drop for RwGuard {
         if self.released {
             return;
         }
-        let (session, leave) = (self.session.clone(), leave(&self.place.key));
+        let (session, leave, entering) = (self.session.clone(), leave(&self.place.key), self.entering.take());
         self.session.runtime().spawn(async move {
+            if let Some(entering) = entering {
+                // Its outcome does not matter: what it put is taken away.
+                let _ = entering.await;
+            }
             let leaving = line::patiently(|| repeatable(session.core(), leave.clone()));
             if let Err(error) = session.while_alive(leaving).await {
                 tracing::debug!(%error, "a lock could not be released; it ends with its lease");
