@@ -101,7 +101,7 @@ type remoteAt struct {
 }
 
 func (r *remoteAt) Invoke(ctx context.Context, path string, request, response any, _ ...grpc.CallOption) error {
-	number, known := method.ByPath[path]
+	number, known := method.ByPath(path)
 	if !known {
 		return unsupported(path)
 	}

@@ -50,7 +50,7 @@ func requiresLeader(ctx context.Context) bool {
 }
 
 func (r *remote) Invoke(ctx context.Context, path string, request, response any, _ ...grpc.CallOption) error {
-	number, known := method.ByPath[path]
+	number, known := method.ByPath(path)
 	if !known {
 		return unsupported(path)
 	}

@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 
 use crate::dist::Profile;
 use crate::step::{Steps, command, installed, root};
-use crate::{csharp, python};
+use crate::{csharp, go, python};
 
 /// A language of the tour.
 struct Language {
@@ -21,6 +21,7 @@ const LANGUAGES: &[Language] = &[
     Language { name: "Rust", program: "target/release/etcdkit-tour" },
     Language { name: "Python", program: ".venv/bin/python examples/python/tour.py" },
     Language { name: "C#", program: csharp::TOUR },
+    Language { name: "Go", program: go::TOUR },
 ];
 
 /// What one program printed: (step, what it saw), or why it did not get there.
@@ -50,6 +51,7 @@ pub(crate) fn build(steps: &mut Steps) {
     }
     steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
     csharp::build(steps);
+    go::build(steps);
 }
 
 /// Runs the tour in every language that was built.
@@ -60,6 +62,9 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
             continue;
         }
         if language.name == "C#" && !csharp::present() {
+            continue;
+        }
+        if language.name == "Go" && !root().join(go::TOUR).exists() {
             continue;
         }
         heading(&format!("The tour in {}", language.name));

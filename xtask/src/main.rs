@@ -7,6 +7,7 @@ mod csharp;
 mod demo;
 mod dist;
 mod generate;
+mod go;
 mod peers;
 mod python;
 mod server;

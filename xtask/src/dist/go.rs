@@ -27,7 +27,8 @@ pub(super) fn make(profile: Profile) -> anyhow::Result<()> {
 /// Tests stay in the repository, libraries of a development build too.
 fn belongs(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    !name.ends_with("_test.go") && !file.to_string_lossy().contains(LIBRARY)
+    let built = file.to_string_lossy().contains(LIBRARY) || name == "library_stamp.h";
+    !name.ends_with("_test.go") && !built
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 
 mod c;
 mod csharp;
+mod go;
 mod rust;
 
 use std::fs;
@@ -81,8 +82,17 @@ pub(crate) const NOTICE: &str =
 pub(crate) type File = (&'static str, String);
 
 /// Every emitter: a language adds its own here.
-const EMITTERS: &[fn(&Source) -> File] =
-    &[rust::methods, c::header, csharp::methods, csharp::kinds, csharp::errors];
+const EMITTERS: &[fn(&Source) -> File] = &[
+    rust::methods,
+    c::header,
+    csharp::methods,
+    csharp::kinds,
+    csharp::errors,
+    go::methods,
+    go::kinds,
+    go::header,
+    go::methods_header,
+];
 
 /// Writes every generated file, or with `check` fails where one would change.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
@@ -105,6 +115,7 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     if !stale.is_empty() {
         bail!("{} is not what its source says: run `cargo xtask generate`", stale.join(", "));
     }
+    go::messages(check)?;
     python_messages(check)
 }
 

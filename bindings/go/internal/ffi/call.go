@@ -14,20 +14,6 @@ const flagOutcomeUnknown = 1
 // context, as Go programs compare it.
 const grace = 100 * time.Millisecond
 
-// Kind is the class of an outcome, the same in every language; 1 to 16 are gRPC's codes.
-type Kind int32
-
-// Outcomes that gRPC has no code for.
-const (
-	OK             Kind = 0
-	Cancelled      Kind = 1
-	LeaseLost      Kind = 100
-	Locked         Kind = 101
-	SessionExpired Kind = 102
-	Closed         Kind = 103
-	Forked         Kind = 104
-)
-
 // Result is how a call ended.
 type Result struct {
 	// Handle of the object the call made, or 0.
@@ -88,7 +74,7 @@ func Call(ctx context.Context, target uint64, method uint32, request []byte) Res
 }
 
 // overloaded is the result of a call that the core did not take, because too many results wait to be read.
-var overloaded = Result{Kind: 8, Code: 8, Message: "too many calls are in flight: wait for some to end"}
+var overloaded = Result{Kind: ResourceExhausted, Code: int32(ResourceExhausted), Message: "too many calls are in flight: wait for some to end"}
 
 func (w *waiter) wait(ctx context.Context, call uint64) Result {
 	done := ctx.Done()

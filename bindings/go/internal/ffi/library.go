@@ -27,6 +27,10 @@ package ffi
 
 #include <stdlib.h>
 #include "etcdkit.h"
+// Written where the library is put into the module: with another library, programs are linked again.
+#if __has_include("library_stamp.h")
+#include "library_stamp.h"
+#endif
 */
 import "C"
 

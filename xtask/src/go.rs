@@ -1,0 +1,103 @@
+//! The Go SDK: the native library is put into the module, where cgo finds it.
+
+use anyhow::Context as _;
+
+use crate::step::{Steps, command, installed, root};
+
+/// Starts the guided tour.
+pub(crate) const TOUR: &str = "target/go/tour";
+
+const MODULE: &str = "bindings/go";
+/// The folder of the module that cgo links from, with one folder a platform.
+const LIBRARIES: &str = "internal/ffi/lib";
+/// All modules, for formatting and vetting.
+const MODULES: &[&str] = &[MODULE, "spec/drivers/go", "examples/go", "benches/sdk/go"];
+/// Programs: the module they are in, what of it, and where the program goes.
+const PROGRAMS: &[(&str, &str, &str)] = &[
+    ("spec/drivers/go", ".", "target/go/spec-driver"),
+    ("examples/go", ".", TOUR),
+    ("benches/sdk/go", "./cmd/etcdkit", "target/go/bench-etcdkit"),
+    ("benches/sdk/go", "./cmd/clientv3", "target/go/bench-clientv3"),
+];
+
+/// Whether the SDK can be built here: cgo needs a C compiler.
+pub(crate) fn missing() -> Option<&'static str> {
+    ["go", "gcc"].into_iter().find(|program| !installed(program))
+}
+
+/// Builds the programs on the native library of the release build.
+pub(crate) fn build(steps: &mut Steps) {
+    if let Some(program) = missing() {
+        steps.skip("go: build", &format!("{program} is not installed"));
+        return;
+    }
+    steps.step("go: native library", || install("release"));
+    for (module, package, program) in PROGRAMS {
+        steps.run(
+            &format!("go: build {program}"),
+            &format!("go build -C {module} -o {} {package}", root().join(program).display()),
+        );
+    }
+}
+
+/// Everything CI runs; the native library is that of the release build.
+pub(crate) fn steps(steps: &mut Steps) {
+    build(steps);
+    if missing().is_some() {
+        return;
+    }
+    steps.step("go: format", formatted);
+    for module in MODULES {
+        steps.run(&format!("go: vet {module}"), &format!("go vet -C {module} ./..."));
+    }
+    steps.run("go: tests under the race detector", &format!("go test -C {MODULE} -race -count=1 ./..."));
+    steps.run(
+        "go: boundary with every pointer checked",
+        &format!("env GOEXPERIMENT=cgocheck2 go test -C {MODULE} -count=1 ./internal/ffi"),
+    );
+}
+
+fn formatted() -> anyhow::Result<()> {
+    let output = command("gofmt -l").args(MODULES).output()?;
+    let files = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(output.status.success() && files.is_empty(), "run gofmt -w on:\n{files}");
+    Ok(())
+}
+
+/// Puts the static library of a profile into the module.
+pub(crate) fn install(profile: &str) -> anyhow::Result<()> {
+    let built = root().join("target").join(profile).join("libetcdkit_ffi.a");
+    let module = root().join(MODULE);
+    let folder = module.join(LIBRARIES).join(platform());
+    std::fs::create_dir_all(&folder)?;
+    let library = folder.join("libetcdkit_ffi.a");
+    std::fs::copy(&built, &library)
+        .with_context(|| format!("{} is built by `cargo build -p etcdkit-ffi`", built.display()))?;
+    // Debug sections are two thirds of it, and of no use without the sources.
+    if installed("strip") {
+        command("strip --strip-debug").arg(&library).status()?;
+    }
+    // Go does not look into libraries when it decides whether a program is up to date, but it does into headers.
+    let state = built.metadata()?;
+    let changed = state.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    let stamp = format!(
+        "__attribute__((used)) static const char etcdkit_library[] = \"{}-{changed}\";\n",
+        state.len()
+    );
+    std::fs::write(module.join("internal/ffi/library_stamp.h"), stamp)?;
+    Ok(())
+}
+
+/// As Go names this platform.
+fn platform() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{system}_{processor}")
+}
