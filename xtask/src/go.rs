@@ -1,5 +1,7 @@
 //! The Go SDK: the native library is put into the module, where cgo finds it.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 
 use crate::step::{Steps, command, installed, root};
@@ -10,6 +12,9 @@ pub(crate) const TOUR: &str = "target/go/tour";
 const MODULE: &str = "bindings/go";
 /// The folder of the module that cgo links from, with one folder a platform.
 const LIBRARIES: &str = "internal/ffi/lib";
+const LIBRARY: &str = "libetcdkit_ffi.a";
+/// A header that changes with the library.
+const STAMP: &str = "internal/ffi/library_stamp.h";
 /// All modules, for formatting and vetting.
 const MODULES: &[&str] = &[MODULE, "spec/drivers/go", "examples/go", "benches/sdk/go"];
 /// Programs: the module they are in, what of it, and where the program goes.
@@ -65,18 +70,10 @@ fn formatted() -> anyhow::Result<()> {
 }
 
 /// Puts the static library of a profile into the module.
-pub(crate) fn install(profile: &str) -> anyhow::Result<()> {
-    let built = root().join("target").join(profile).join("libetcdkit_ffi.a");
+fn install(profile: &str) -> anyhow::Result<()> {
+    let built = root().join("target").join(profile).join(LIBRARY);
     let module = root().join(MODULE);
-    let folder = module.join(LIBRARIES).join(platform());
-    std::fs::create_dir_all(&folder)?;
-    let library = folder.join("libetcdkit_ffi.a");
-    std::fs::copy(&built, &library)
-        .with_context(|| format!("{} is built by `cargo build -p etcdkit-ffi`", built.display()))?;
-    // Debug sections are two thirds of it, and of no use without the sources.
-    if installed("strip") {
-        command("strip --strip-debug").arg(&library).status()?;
-    }
+    place(&built, &module)?;
     // Go does not look into libraries when it decides whether a program is up to date, but it does into headers.
     let state = built.metadata()?;
     let changed = state.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
@@ -84,8 +81,28 @@ pub(crate) fn install(profile: &str) -> anyhow::Result<()> {
         "__attribute__((used)) static const char etcdkit_library[] = \"{}-{changed}\";\n",
         state.len()
     );
-    std::fs::write(module.join("internal/ffi/library_stamp.h"), stamp)?;
+    std::fs::write(module.join(STAMP), stamp)?;
     Ok(())
+}
+
+/// Copies a static library to where a copy of the module looks for it.
+pub(crate) fn place(built: &Path, module: &Path) -> anyhow::Result<()> {
+    let folder = module.join(LIBRARIES).join(platform());
+    std::fs::create_dir_all(&folder)?;
+    let library = folder.join(LIBRARY);
+    std::fs::copy(built, &library)
+        .with_context(|| format!("{} is built by `cargo build -p etcdkit-ffi`", built.display()))?;
+    // Debug sections are two thirds of it, and of no use without the sources.
+    if installed("strip") {
+        command("strip --strip-debug").arg(&library).status()?;
+    }
+    Ok(())
+}
+
+/// Whether a file of the module is made by [`install`].
+pub(crate) fn is_built(file: &Path) -> bool {
+    let module = root().join(MODULE);
+    file.starts_with(module.join(LIBRARIES)) || file == module.join(STAMP)
 }
 
 /// As Go names this platform.

@@ -6,11 +6,10 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::{Profile, files_below, fresh};
+use crate::go;
 use crate::step::root;
 
 const MODULE: &str = "bindings/go";
-/// Where the module's LDFLAGS look; the folder names are Go's for the platform.
-const LIBRARY: &str = "internal/ffi/lib";
 
 pub(super) fn make(profile: Profile) -> anyhow::Result<()> {
     let folder = fresh("go")?;
@@ -19,16 +18,14 @@ pub(super) fn make(profile: Profile) -> anyhow::Result<()> {
         let inside = file.strip_prefix(&module).context("a file of the module")?;
         copy(&file, &folder.join(inside))?;
     }
-    let platform = folder.join(LIBRARY).join(platform());
-    copy(&profile.folder().join("libetcdkit_ffi.a"), &platform.join("libetcdkit_ffi.a"))?;
+    go::place(&profile.folder().join("libetcdkit_ffi.a"), &folder)?;
     copy(&root().join("LICENSE"), &folder.join("LICENSE"))
 }
 
 /// Tests stay in the repository, libraries of a development build too.
 fn belongs(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let built = file.to_string_lossy().contains(LIBRARY) || name == "library_stamp.h";
-    !name.ends_with("_test.go") && !built
+    !name.ends_with("_test.go") && !go::is_built(file)
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
@@ -37,18 +34,4 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     }
     std::fs::copy(from, to).with_context(|| from.display().to_string())?;
     Ok(())
-}
-
-/// `linux_amd64` and so on.
-fn platform() -> String {
-    let system = match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    };
-    let machine = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    format!("{system}_{machine}")
 }
