@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::server::Server;
 use crate::step::{Steps, command, installed, root};
-use crate::{dist, peers};
+use crate::{dist, go, peers};
 
 const TABLE: &str = "benches/sdk/programs.toml";
 /// Ours, by its name in the table.
@@ -62,6 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if !options.no_build {
         let mut steps = Steps::default();
         dist::build(&mut steps, options.profile);
+        go::build(&mut steps, options.profile);
         peers::install(&mut steps);
         steps.finish()?;
     }

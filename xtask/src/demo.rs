@@ -51,7 +51,7 @@ pub(crate) fn build(steps: &mut Steps) {
     }
     steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
     csharp::build(steps);
-    go::build(steps);
+    go::build(steps, Profile::Release);
 }
 
 /// Runs the tour in every language that was built.

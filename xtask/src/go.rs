@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::dist::Profile;
 use crate::step::{Steps, command, installed, root};
 
 /// Starts the guided tour.
@@ -30,13 +31,13 @@ pub(crate) fn missing() -> Option<&'static str> {
     ["go", "gcc"].into_iter().find(|program| !installed(program))
 }
 
-/// Builds the programs on the native library of the release build.
-pub(crate) fn build(steps: &mut Steps) {
+/// Builds the programs on the native library of a profile.
+pub(crate) fn build(steps: &mut Steps, profile: Profile) {
     if let Some(program) = missing() {
         steps.skip("go: build", &format!("{program} is not installed"));
         return;
     }
-    steps.step("go: native library", || install("release"));
+    steps.step("go: native library", || install(profile));
     for (module, package, program) in PROGRAMS {
         steps.run(
             &format!("go: build {program}"),
@@ -47,7 +48,7 @@ pub(crate) fn build(steps: &mut Steps) {
 
 /// Everything CI runs; the native library is that of the release build.
 pub(crate) fn steps(steps: &mut Steps) {
-    build(steps);
+    build(steps, Profile::Release);
     if missing().is_some() {
         return;
     }
@@ -70,8 +71,8 @@ fn formatted() -> anyhow::Result<()> {
 }
 
 /// Puts the static library of a profile into the module.
-fn install(profile: &str) -> anyhow::Result<()> {
-    let built = root().join("target").join(profile).join(LIBRARY);
+fn install(profile: Profile) -> anyhow::Result<()> {
+    let built = profile.folder().join(LIBRARY);
     let module = root().join(MODULE);
     place(&built, &module)?;
     // Go does not look into libraries when it decides whether a program is up to date, but it does into headers.
