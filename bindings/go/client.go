@@ -22,6 +22,10 @@ import (
 	"github.com/etcdkit/etcdkit/bindings/go/internal/method"
 )
 
+// loneEndpointTimeout is how long calls without an earlier deadline wait for the only endpoint there is: as long as
+// gRPC gives one attempt to connect. With several, an endpoint gets the core's 2 seconds before the next one is tried.
+const loneEndpointTimeout = 20 * time.Second
+
 // syncTimeout bounds one automatic update of the endpoints.
 const syncTimeout = 5 * time.Second
 
@@ -177,7 +181,7 @@ func (c *Client) open() error {
 
 func (c *Client) coreConfig() *bridgepb.ClientConfig {
 	cfg := &c.cfg
-	return &bridgepb.ClientConfig{
+	config := &bridgepb.ClientConfig{
 		Endpoints:             c.reachableAll(c.endpoints),
 		User:                  cfg.Username,
 		Password:              cfg.Password,
@@ -188,6 +192,10 @@ func (c *Client) coreConfig() *bridgepb.ClientConfig {
 		RejectOldCluster:      cfg.RejectOldCluster,
 		Server:                c.server,
 	}
+	if len(c.endpoints) == 1 {
+		config.ConnectTimeoutMs = loneEndpointTimeout.Milliseconds()
+	}
+	return config
 }
 
 // limit bounds the messages of a client of the core.
