@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::server::Server;
 use crate::step::{Steps, command, installed, root};
-use crate::{dist, go, peers};
+use crate::{dist, go, java, peers};
 
 const TABLE: &str = "benches/sdk/programs.toml";
 /// Ours, by its name in the table.
@@ -63,6 +63,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let mut steps = Steps::default();
         dist::build(&mut steps, options.profile);
         go::build(&mut steps, options.profile);
+        if java::missing().is_none() {
+            steps.step("java: the programs that are compared", java::make_bench);
+        }
         peers::install(&mut steps);
         steps.finish()?;
     }

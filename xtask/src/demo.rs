@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 
 use crate::dist::Profile;
 use crate::step::{Steps, command, installed, root};
-use crate::{csharp, go, python};
+use crate::{csharp, go, java, python};
 
 /// A language of the tour.
 struct Language {
@@ -22,6 +22,7 @@ const LANGUAGES: &[Language] = &[
     Language { name: "Python", program: ".venv/bin/python examples/python/tour.py" },
     Language { name: "C#", program: csharp::TOUR },
     Language { name: "Go", program: go::TOUR },
+    Language { name: "Java", program: java::TOUR },
 ];
 
 /// What one program printed: (step, what it saw), or why it did not get there.
@@ -52,6 +53,7 @@ pub(crate) fn build(steps: &mut Steps) {
     steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
     csharp::build(steps);
     go::build(steps, Profile::Release);
+    java::build(steps);
 }
 
 /// Runs the tour in every language that was built.
@@ -65,6 +67,9 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
             continue;
         }
         if language.name == "Go" && !root().join(go::TOUR).exists() {
+            continue;
+        }
+        if language.name == "Java" && !java::built() {
             continue;
         }
         heading(&format!("The tour in {}", language.name));

@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod generate;
 mod go;
+mod java;
 mod peers;
 mod python;
 mod server;

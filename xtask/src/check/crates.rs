@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("base2histogram", &[]),
     ("etcdkit-cli", &["etcdkit", "etcdkit-proto", "etcdkit-server"]),
     ("etcdkit-node", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
+    ("etcdkit-java", &["etcdkit-bridge", "etcdkit-dispatch"]),
     ("etcdkit-python", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
     ("etcdkit-spec", &["etcdkit", "etcdkit-proto"]),
     ("etcdkit-spec-driver", &["etcdkit"]),

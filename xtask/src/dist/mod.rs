@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 
 use crate::step::{Steps, installed, root};
-use crate::{csharp, python};
+use crate::{csharp, java, python};
 
 /// The most a stripped native library may have: what a package with one platform weighs on a slow line.
 const NATIVE_BYTES_MAX: u64 = 15 << 20;
@@ -73,6 +73,10 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
         steps.step("dist: nuget", || csharp::pack(&profile.folder()));
     } else {
         steps.skip("dist: nuget", "dotnet is not installed");
+    }
+    match java::missing() {
+        None => steps.step("dist: maven", || java::make(profile)),
+        Some(program) => steps.skip("dist: maven", &format!("{program} is not installed")),
     }
     steps.step("dist: sizes", || sizes(profile));
 }

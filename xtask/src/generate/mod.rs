@@ -4,6 +4,7 @@
 mod c;
 mod csharp;
 mod go;
+mod java;
 mod rust;
 
 use std::fs;
@@ -92,6 +93,8 @@ const EMITTERS: &[fn(&Source) -> File] = &[
     go::kinds,
     go::header,
     go::methods_header,
+    java::methods,
+    java::kinds,
 ];
 
 /// Writes every generated file, or with `check` fails where one would change.

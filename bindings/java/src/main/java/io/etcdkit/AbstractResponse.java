@@ -2,7 +2,10 @@ package io.etcdkit;
 
 /** What all responses have. */
 public abstract class AbstractResponse implements Response {
-    /** The header of a response that has none of its own, such as that of an operation in a transaction. */
+    /**
+     * The header of a response that has none of its own, such as that of an operation in a
+     * transaction.
+     */
     public static final Header NO_HEADER = header(0, 0, 0, 0);
 
     private final Header header;
@@ -69,7 +72,14 @@ public abstract class AbstractResponse implements Response {
 
         @Override
         public String toString() {
-            return "cluster " + clusterId + ", member " + memberId + ", revision " + revision + ", term " + raftTerm;
+            return "cluster "
+                    + clusterId
+                    + ", member "
+                    + memberId
+                    + ", revision "
+                    + revision
+                    + ", term "
+                    + raftTerm;
         }
     }
 }

@@ -22,7 +22,8 @@ import java.util.concurrent.CompletableFuture;
 /** Users, roles and what they may do. Safe for use by many threads. */
 public interface Auth extends CloseableClient {
     /**
-     * Switches authentication on (RPC Auth.AuthEnable). There must be a user root with the role root.
+     * Switches authentication on (RPC Auth.AuthEnable). There must be a user root with the role
+     * root.
      *
      * @return the answer
      */
@@ -59,7 +60,8 @@ public interface Auth extends CloseableClient {
      * @param password the password
      * @return the answer
      */
-    CompletableFuture<AuthUserChangePasswordResponse> userChangePassword(ByteSequence user, ByteSequence password);
+    CompletableFuture<AuthUserChangePasswordResponse> userChangePassword(
+            ByteSequence user, ByteSequence password);
 
     /**
      * Tells the roles of a user (RPC Auth.UserGet).
@@ -83,7 +85,8 @@ public interface Auth extends CloseableClient {
      * @param role the name of the role
      * @return the answer
      */
-    CompletableFuture<AuthUserGrantRoleResponse> userGrantRole(ByteSequence user, ByteSequence role);
+    CompletableFuture<AuthUserGrantRoleResponse> userGrantRole(
+            ByteSequence user, ByteSequence role);
 
     /**
      * Takes a role from a user (RPC Auth.UserRevokeRole).
@@ -92,7 +95,8 @@ public interface Auth extends CloseableClient {
      * @param role the name of the role
      * @return the answer
      */
-    CompletableFuture<AuthUserRevokeRoleResponse> userRevokeRole(ByteSequence user, ByteSequence role);
+    CompletableFuture<AuthUserRevokeRoleResponse> userRevokeRole(
+            ByteSequence user, ByteSequence role);
 
     /**
      * Makes a role (RPC Auth.RoleAdd).
@@ -111,7 +115,8 @@ public interface Auth extends CloseableClient {
      * @param permType what is allowed
      * @return the answer
      */
-    CompletableFuture<AuthRoleGrantPermissionResponse> roleGrantPermission(ByteSequence role, ByteSequence key, ByteSequence rangeEnd, Permission.Type permType);
+    CompletableFuture<AuthRoleGrantPermissionResponse> roleGrantPermission(
+            ByteSequence role, ByteSequence key, ByteSequence rangeEnd, Permission.Type permType);
 
     /**
      * Tells what a role may do (RPC Auth.RoleGet).
@@ -136,7 +141,8 @@ public interface Auth extends CloseableClient {
      * @param rangeEnd the end of the range; empty for one key
      * @return the answer
      */
-    CompletableFuture<AuthRoleRevokePermissionResponse> roleRevokePermission(ByteSequence role, ByteSequence key, ByteSequence rangeEnd);
+    CompletableFuture<AuthRoleRevokePermissionResponse> roleRevokePermission(
+            ByteSequence role, ByteSequence key, ByteSequence rangeEnd);
 
     /**
      * Removes a role (RPC Auth.RoleDelete).

@@ -117,16 +117,12 @@ public final class ByteSequence implements Comparable<ByteSequence> {
         return toString(Charset.defaultCharset());
     }
 
-    /**
-     * {@return a copy of the bytes}
-     */
+    /** {@return a copy of the bytes} */
     public byte[] getBytes() {
         return bytes.toByteArray();
     }
 
-    /**
-     * {@return a copy of the bytes, by the name that protobuf's {@code ByteString} has for it}
-     */
+    /** {@return a copy of the bytes, by the name that protobuf's {@code ByteString} has for it} */
     public byte[] toByteArray() {
         return bytes.toByteArray();
     }
@@ -141,16 +137,12 @@ public final class ByteSequence implements Comparable<ByteSequence> {
         bytes.writeTo(out);
     }
 
-    /**
-     * {@return whether there are no bytes}
-     */
+    /** {@return whether there are no bytes} */
     public boolean isEmpty() {
         return bytes.isEmpty();
     }
 
-    /**
-     * {@return the number of bytes}
-     */
+    /** {@return the number of bytes} */
     public int size() {
         return bytes.size();
     }

@@ -8,56 +8,39 @@ import java.util.concurrent.CompletableFuture;
 /**
  * A client of an etcd cluster.
  *
- * <p>Made by {@link #builder}. It connects at the first call, spreads calls over the endpoints and fails over; every call ends
- * within the client's time limit. Safe for use by many threads; one client is enough for a program. Closing it ends its calls
- * with {@link io.etcdkit.common.exception.ClosedClientException}.
+ * <p>Made by {@link #builder}. It connects at the first call, spreads calls over the endpoints and
+ * fails over; every call ends within the client's time limit. Safe for use by many threads; one
+ * client is enough for a program. Closing it ends its calls with {@link
+ * io.etcdkit.common.exception.ClosedClientException}.
  */
 public interface Client extends AutoCloseable {
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     static ClientBuilder builder() {
         return new ClientBuilder();
     }
 
-    /**
-     * {@return users, roles and what they may do}
-     */
+    /** {@return users, roles and what they may do} */
     Auth getAuthClient();
 
-    /**
-     * {@return keys and values}
-     */
+    /** {@return keys and values} */
     KV getKVClient();
 
-    /**
-     * {@return the members of the cluster}
-     */
+    /** {@return the members of the cluster} */
     Cluster getClusterClient();
 
-    /**
-     * {@return what operators do}
-     */
+    /** {@return what operators do} */
     Maintenance getMaintenanceClient();
 
-    /**
-     * {@return leases}
-     */
+    /** {@return leases} */
     Lease getLeaseClient();
 
-    /**
-     * {@return watches}
-     */
+    /** {@return watches} */
     Watch getWatchClient();
 
-    /**
-     * {@return the lock service}
-     */
+    /** {@return the lock service} */
     Lock getLockClient();
 
-    /**
-     * {@return elections}
-     */
+    /** {@return elections} */
     Election getElectionClient();
 
     /**

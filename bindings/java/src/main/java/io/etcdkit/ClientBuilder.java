@@ -44,9 +44,7 @@ public final class ClientBuilder implements Cloneable {
 
     ClientBuilder() {}
 
-    /**
-     * {@return the target, or null}
-     */
+    /** {@return the target, or null} */
     public String target() {
         return target;
     }
@@ -95,7 +93,8 @@ public final class ClientBuilder implements Cloneable {
     }
 
     /**
-     * Names a server of this process, which is then reached without a socket. It must outlive the client.
+     * Names a server of this process, which is then reached without a socket. It must outlive the
+     * client.
      *
      * @param server the server
      * @return this builder
@@ -118,9 +117,7 @@ public final class ClientBuilder implements Cloneable {
         return sslContext(builder.build());
     }
 
-    /**
-     * {@return the user; null for none}
-     */
+    /** {@return the user; null for none} */
     public ByteSequence user() {
         return user;
     }
@@ -136,9 +133,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the password; null for none}
-     */
+    /** {@return the password; null for none} */
     public ByteSequence password() {
         return password;
     }
@@ -154,9 +149,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the prefix put before every key and taken off again; empty for none}
-     */
+    /** {@return the prefix put before every key and taken off again; empty for none} */
     public ByteSequence namespace() {
         return namespace;
     }
@@ -172,9 +165,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return what runs callbacks; null for threads of the SDK}
-     */
+    /** {@return what runs callbacks; null for threads of the SDK} */
     public ExecutorService executorService() {
         return executorService;
     }
@@ -190,9 +181,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the policy; the core always spreads calls over healthy endpoints}
-     */
+    /** {@return the policy; the core always spreads calls over healthy endpoints} */
     public String loadBalancerPolicy() {
         return loadBalancerPolicy;
     }
@@ -208,9 +197,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return how https endpoints are spoken to; null for the roots of the system}
-     */
+    /** {@return how https endpoints are spoken to; null for the roots of the system} */
     public SslContext sslContext() {
         return sslContext;
     }
@@ -244,9 +231,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the largest answer in bytes; null for no limit but gRPC's}
-     */
+    /** {@return the largest answer in bytes; null for no limit but gRPC's} */
     public Integer maxInboundMessageSize() {
         return maxInboundMessageSize;
     }
@@ -262,9 +247,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public long retryDelay() {
         return retryDelay;
     }
@@ -280,9 +263,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public long retryMaxDelay() {
         return retryMaxDelay;
     }
@@ -298,15 +279,14 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public int retryMaxAttempts() {
         return retryMaxAttempts;
     }
 
     /**
-     * Accepted for programs that say it: the core repeats what is safe to repeat until the time limit.
+     * Accepted for programs that say it: the core repeats what is safe to repeat until the time
+     * limit.
      *
      * @param value accepted, see the setter
      * @return this builder
@@ -316,9 +296,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public ChronoUnit retryChronoUnit() {
         return retryChronoUnit;
     }
@@ -334,15 +312,14 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the time limit of a call with its repetitions; null for five seconds}
-     */
+    /** {@return the time limit of a call with its repetitions; null for five seconds} */
     public Duration retryMaxDuration() {
         return retryMaxDuration;
     }
 
     /**
-     * Sets the time limit of a call with its repetitions. Calls that wait for something, as for a lock, have none.
+     * Sets the time limit of a call with its repetitions. Calls that wait for something, as for a
+     * lock, have none.
      *
      * @param value the time limit of a call with its repetitions; null for five seconds
      * @return this builder
@@ -352,9 +329,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return silence after which a connection is pinged}
-     */
+    /** {@return silence after which a connection is pinged} */
     public Duration keepaliveTime() {
         return keepaliveTime;
     }
@@ -370,9 +345,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return how long a ping may stay unanswered}
-     */
+    /** {@return how long a ping may stay unanswered} */
     public Duration keepaliveTimeout() {
         return keepaliveTimeout;
     }
@@ -388,15 +361,14 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public Boolean keepaliveWithoutCalls() {
         return keepaliveWithoutCalls;
     }
 
     /**
-     * Accepted for programs that say it: connections without calls are not pinged, since etcd closes connections that do.
+     * Accepted for programs that say it: connections without calls are not pinged, since etcd
+     * closes connections that do.
      *
      * @param value accepted, see the setter
      * @return this builder
@@ -406,9 +378,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return the time limit of making a connection; null for two seconds}
-     */
+    /** {@return the time limit of making a connection; null for two seconds} */
     public Duration connectTimeout() {
         return connectTimeout;
     }
@@ -424,9 +394,7 @@ public final class ClientBuilder implements Cloneable {
         return this;
     }
 
-    /**
-     * {@return accepted, see the setter}
-     */
+    /** {@return accepted, see the setter} */
     public boolean waitForReady() {
         return waitForReady;
     }
@@ -496,9 +464,7 @@ public final class ClientBuilder implements Cloneable {
         return duration == null ? 0 : Math.max(1, duration.toMillis());
     }
 
-    /**
-     * {@return a copy of this builder}
-     */
+    /** {@return a copy of this builder} */
     public ClientBuilder copy() {
         try {
             return (ClientBuilder) super.clone();

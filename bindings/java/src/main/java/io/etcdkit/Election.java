@@ -11,7 +11,8 @@ import java.util.concurrent.CompletableFuture;
 /** Elections: of all who campaign for a name one leads. Safe for use by many threads. */
 public interface Election extends CloseableClient {
     /**
-     * Waits, without limit, until the lease leads (RPC Election.Campaign). Cancelling the future withdraws.
+     * Waits, without limit, until the lease leads (RPC Election.Campaign). Cancelling the future
+     * withdraws.
      *
      * @param electionName the election
      * @param leaseId the lease; the lead ends with it
@@ -26,7 +27,8 @@ public interface Election extends CloseableClient {
      *
      * @param leaderKey the lead
      * @param proposal what to show
-     * @return the answer; fails with {@link io.etcdkit.election.NotLeaderException} when the lead is lost
+     * @return the answer; fails with {@link io.etcdkit.election.NotLeaderException} when the lead
+     *     is lost
      */
     CompletableFuture<ProclaimResponse> proclaim(LeaderKey leaderKey, ByteSequence proposal);
 
@@ -34,7 +36,8 @@ public interface Election extends CloseableClient {
      * Tells who leads (RPC Election.Leader).
      *
      * @param electionName the election
-     * @return the leader; fails with {@link io.etcdkit.election.NoLeaderException} when there is none
+     * @return the leader; fails with {@link io.etcdkit.election.NoLeaderException} when there is
+     *     none
      */
     CompletableFuture<LeaderResponse> leader(ByteSequence electionName);
 

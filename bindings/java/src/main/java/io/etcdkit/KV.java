@@ -15,8 +15,9 @@ import java.util.concurrent.CompletableFuture;
 /**
  * Reads and writes keys.
  *
- * <p>Safe for use by many threads. Futures fail with an {@link io.etcdkit.common.exception.EtcdException}; cancelling one
- * withdraws the request from the server. Nothing may be null.
+ * <p>Safe for use by many threads. Futures fail with an {@link
+ * io.etcdkit.common.exception.EtcdException}; cancelling one withdraws the request from the server.
+ * Nothing may be null.
  */
 public interface KV extends CloseableClient {
     /**
@@ -73,7 +74,8 @@ public interface KV extends CloseableClient {
     CompletableFuture<DeleteResponse> delete(ByteSequence key, DeleteOption option);
 
     /**
-     * Forgets history (RPC KV.Compact): what was replaced or deleted up to a revision cannot be read any more.
+     * Forgets history (RPC KV.Compact): what was replaced or deleted up to a revision cannot be
+     * read any more.
      *
      * @param rev the revision
      * @return the answer
@@ -81,7 +83,8 @@ public interface KV extends CloseableClient {
     CompletableFuture<CompactResponse> compact(long rev);
 
     /**
-     * Forgets history (RPC KV.Compact): what was replaced or deleted up to a revision cannot be read any more.
+     * Forgets history (RPC KV.Compact): what was replaced or deleted up to a revision cannot be
+     * read any more.
      *
      * @param rev the revision
      * @param option how

@@ -3,7 +3,8 @@ package io.etcdkit;
 /** A key with its value and history. */
 public class KeyValue {
     /** What a response has where there is no key and value. */
-    public static final KeyValue NONE = new KeyValue(ByteSequence.EMPTY, ByteSequence.EMPTY, 0, 0, 0, 0);
+    public static final KeyValue NONE =
+            new KeyValue(ByteSequence.EMPTY, ByteSequence.EMPTY, 0, 0, 0, 0);
 
     private final ByteSequence key;
     private final ByteSequence value;
@@ -37,44 +38,32 @@ public class KeyValue {
         this.lease = lease;
     }
 
-    /**
-     * {@return the key}
-     */
+    /** {@return the key} */
     public ByteSequence getKey() {
         return key;
     }
 
-    /**
-     * {@return the value; empty when only keys were asked for}
-     */
+    /** {@return the value; empty when only keys were asked for} */
     public ByteSequence getValue() {
         return value;
     }
 
-    /**
-     * {@return the revision at which the key was created}
-     */
+    /** {@return the revision at which the key was created} */
     public long getCreateRevision() {
         return createRevision;
     }
 
-    /**
-     * {@return the revision at which the key was last written}
-     */
+    /** {@return the revision at which the key was last written} */
     public long getModRevision() {
         return modRevision;
     }
 
-    /**
-     * {@return how often the key was written since it was created}
-     */
+    /** {@return how often the key was written since it was created} */
     public long getVersion() {
         return version;
     }
 
-    /**
-     * {@return the lease the key belongs to, or 0}
-     */
+    /** {@return the lease the key belongs to, or 0} */
     public long getLease() {
         return lease;
     }

@@ -73,11 +73,12 @@ public interface Lease extends CloseableClient {
     CompletableFuture<List<Long>> leases();
 
     /**
-     * Renews a lease at a third of its time until the returned object is closed (RPC Lease.LeaseKeepAlive), also over lost
-     * connections.
+     * Renews a lease at a third of its time until the returned object is closed (RPC
+     * Lease.LeaseKeepAlive), also over lost connections.
      *
      * @param leaseId the lease
-     * @param observer is told each renewal, and the loss of the lease as an error of code NOT_FOUND; never a silent end
+     * @param observer is told each renewal, and the loss of the lease as an error of code
+     *     NOT_FOUND; never a silent end
      * @return closes the keep-alive; the lease then lives on for its time
      */
     CloseableClient keepAlive(long leaseId, StreamObserver<LeaseKeepAliveResponse> observer);

@@ -30,9 +30,11 @@ public interface Maintenance extends CloseableClient {
     CompletableFuture<AlarmResponse> alarmDisarm(AlarmMember member);
 
     /**
-     * Gives free storage of a member back to its file system (RPC Maintenance.Defragment). The member answers nothing else meanwhile.
+     * Gives free storage of a member back to its file system (RPC Maintenance.Defragment). The
+     * member answers nothing else meanwhile.
      *
-     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code ip:///host:port}
+     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code
+     *     ip:///host:port}
      * @return the answer
      */
     CompletableFuture<DefragmentResponse> defragmentMember(String target);
@@ -40,7 +42,8 @@ public interface Maintenance extends CloseableClient {
     /**
      * Tells the state of a member (RPC Maintenance.Status).
      *
-     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code ip:///host:port}
+     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code
+     *     ip:///host:port}
      * @return the state
      */
     CompletableFuture<StatusResponse> statusMember(String target);
@@ -48,7 +51,8 @@ public interface Maintenance extends CloseableClient {
     /**
      * Hashes the keys of a member (RPC Maintenance.HashKV).
      *
-     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code ip:///host:port}
+     * @param target the endpoint of the member, such as {@code http://127.0.0.1:2379}; also {@code
+     *     ip:///host:port}
      * @param rev up to which revision; 0 for all
      * @return the hash
      */

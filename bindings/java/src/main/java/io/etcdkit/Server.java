@@ -6,7 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An etcd server in this process, for tests, tools and single nodes. Any number may run. Safe for use by many threads.
+ * An etcd server in this process, for tests, tools and single nodes. Any number may run. Safe for
+ * use by many threads.
  *
  * <pre>{@code
  * try (Server server = Server.start();
@@ -31,23 +32,20 @@ public final class Server implements AutoCloseable {
         return builder().start();
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
 
     /**
-     * {@return where clients connect, such as {@code http://127.0.0.1:2379}; empty when the server listens nowhere}
+     * {@return where clients connect, such as {@code http://127.0.0.1:2379}; empty when the server
+     * listens nowhere}
      */
     public String endpoint() {
         return server.endpoint();
     }
 
-    /**
-     * {@return the id of the member}
-     */
+    /** {@return the id of the member} */
     public long memberId() {
         return server.memberId();
     }
@@ -87,7 +85,8 @@ public final class Server implements AutoCloseable {
         /**
          * Sets where to listen.
          *
-         * @param address {@code host:port}; the default {@code 127.0.0.1:0} takes a free port of this machine
+         * @param address {@code host:port}; the default {@code 127.0.0.1:0} takes a free port of
+         *     this machine
          * @return this builder
          */
         public Builder listen(String address) {

@@ -6,10 +6,11 @@ import io.etcdkit.op.Op;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A transaction: if all comparisons hold, one list of operations is run, otherwise another, at once and at one revision.
+ * A transaction: if all comparisons hold, one list of operations is run, otherwise another, at once
+ * and at one revision.
  *
- * <p>The parts are said in the order {@code If}, {@code Then}, {@code Else}; each may be left out. Not for use by many threads
- * at once.
+ * <p>The parts are said in the order {@code If}, {@code Then}, {@code Else}; each may be left out.
+ * Not for use by many threads at once.
  */
 public interface Txn {
     /**

@@ -9,14 +9,16 @@ import java.util.function.Consumer;
 /**
  * Watches keys.
  *
- * <p>A watch goes on after lost connections, without a gap and without repeating an event. A listener is called one event
- * batch at a time on the client's executor and may block and make calls; meanwhile its events wait, in bounded memory here and
- * at the server. Safe for use by many threads.
+ * <p>A watch goes on after lost connections, without a gap and without repeating an event. A
+ * listener is called one event batch at a time on the client's executor and may block and make
+ * calls; meanwhile its events wait, in bounded memory here and at the server. Safe for use by many
+ * threads.
  */
 public interface Watch extends CloseableClient {
     /**
-     * Watches a key or a range (RPC Watch.Watch). Returns when the server has created the watch, so that no later change is
-     * missed; or after five seconds without a server, and is then created as soon as there is one.
+     * Watches a key or a range (RPC Watch.Watch). Returns when the server has created the watch, so
+     * that no later change is missed; or after five seconds without a server, and is then created
+     * as soon as there is one.
      *
      * @param key the key, or the first one
      * @param option which keys, and what to be told
@@ -56,7 +58,8 @@ public interface Watch extends CloseableClient {
      * @param onError takes the error that ends the watch
      * @return the watch
      */
-    default Watcher watch(ByteSequence key, Consumer<WatchResponse> onNext, Consumer<Throwable> onError) {
+    default Watcher watch(
+            ByteSequence key, Consumer<WatchResponse> onNext, Consumer<Throwable> onError) {
         return watch(key, WatchOption.DEFAULT, listener(onNext, onError));
     }
 
@@ -69,7 +72,11 @@ public interface Watch extends CloseableClient {
      * @param onCompleted runs when the watch has ended
      * @return the watch
      */
-    default Watcher watch(ByteSequence key, Consumer<WatchResponse> onNext, Consumer<Throwable> onError, Runnable onCompleted) {
+    default Watcher watch(
+            ByteSequence key,
+            Consumer<WatchResponse> onNext,
+            Consumer<Throwable> onError,
+            Runnable onCompleted) {
         return watch(key, WatchOption.DEFAULT, listener(onNext, onError, onCompleted));
     }
 
@@ -106,7 +113,11 @@ public interface Watch extends CloseableClient {
      * @param onError takes the error that ends the watch
      * @return the watch
      */
-    default Watcher watch(ByteSequence key, WatchOption option, Consumer<WatchResponse> onNext, Consumer<Throwable> onError) {
+    default Watcher watch(
+            ByteSequence key,
+            WatchOption option,
+            Consumer<WatchResponse> onNext,
+            Consumer<Throwable> onError) {
         return watch(key, option, listener(onNext, onError));
     }
 
@@ -120,7 +131,12 @@ public interface Watch extends CloseableClient {
      * @param onCompleted runs when the watch has ended
      * @return the watch
      */
-    default Watcher watch(ByteSequence key, WatchOption option, Consumer<WatchResponse> onNext, Consumer<Throwable> onError, Runnable onCompleted) {
+    default Watcher watch(
+            ByteSequence key,
+            WatchOption option,
+            Consumer<WatchResponse> onNext,
+            Consumer<Throwable> onError,
+            Runnable onCompleted) {
         return watch(key, option, listener(onNext, onError, onCompleted));
     }
 
@@ -133,11 +149,18 @@ public interface Watch extends CloseableClient {
      * @param onCompleted runs when the watch has ended
      * @return the watch
      */
-    default Watcher watch(ByteSequence key, WatchOption option, Consumer<WatchResponse> onNext, Runnable onCompleted) {
+    default Watcher watch(
+            ByteSequence key,
+            WatchOption option,
+            Consumer<WatchResponse> onNext,
+            Runnable onCompleted) {
         return watch(key, option, listener(onNext, onCompleted));
     }
 
-    /** Asks up to which revision the watches of this client have been served; each is told as a response without events. */
+    /**
+     * Asks up to which revision the watches of this client have been served; each is told as a
+     * response without events.
+     */
     void requestProgress();
 
     /**
@@ -169,7 +192,8 @@ public interface Watch extends CloseableClient {
      * @param onCompleted runs when the watch has ended
      * @return the listener
      */
-    static Listener listener(Consumer<WatchResponse> onNext, Consumer<Throwable> onError, Runnable onCompleted) {
+    static Listener listener(
+            Consumer<WatchResponse> onNext, Consumer<Throwable> onError, Runnable onCompleted) {
         return new FunctionListener(onNext, onError, onCompleted);
     }
 
@@ -196,7 +220,8 @@ public interface Watch extends CloseableClient {
         /**
          * The watch has failed for good. {@link #onCompleted} follows.
          *
-         * @param throwable why; a {@link io.etcdkit.common.exception.CompactedException} when its history is gone
+         * @param throwable why; a {@link io.etcdkit.common.exception.CompactedException} when its
+         *     history is gone
          */
         void onError(Throwable throwable);
 
@@ -210,9 +235,7 @@ public interface Watch extends CloseableClient {
         @Override
         void close();
 
-        /**
-         * {@return whether the watch has ended}
-         */
+        /** {@return whether the watch has ended} */
         boolean isClosed();
 
         /** Asks up to which revision the watches of this client have been served. */

@@ -18,9 +18,7 @@ public class AuthRoleGetResponse extends AbstractResponse {
         this.permissions = List.copyOf(permissions);
     }
 
-    /**
-     * {@return the permissions of the role}
-     */
+    /** {@return the permissions of the role} */
     public List<Permission> getPermissions() {
         return permissions;
     }

@@ -18,9 +18,7 @@ public class AuthUserGetResponse extends AbstractResponse {
         this.roles = List.copyOf(roles);
     }
 
-    /**
-     * {@return the names of the roles}
-     */
+    /** {@return the names of the roles} */
     public List<String> getRoles() {
         return roles;
     }

@@ -18,9 +18,7 @@ public class AuthUserListResponse extends AbstractResponse {
         this.users = List.copyOf(users);
     }
 
-    /**
-     * {@return the names of the users}
-     */
+    /** {@return the names of the users} */
     public List<String> getUsers() {
         return users;
     }

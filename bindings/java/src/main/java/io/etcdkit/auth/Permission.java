@@ -21,23 +21,17 @@ public class Permission {
         this.rangeEnd = rangeEnd;
     }
 
-    /**
-     * {@return what may be done}
-     */
+    /** {@return what may be done} */
     public Type getPermType() {
         return permType;
     }
 
-    /**
-     * {@return the key, or the first one of the range}
-     */
+    /** {@return the key, or the first one of the range} */
     public ByteSequence getKey() {
         return key;
     }
 
-    /**
-     * {@return the end of the range; empty for one key}
-     */
+    /** {@return the end of the range; empty for one key} */
     public ByteSequence getRangeEnd() {
         return rangeEnd;
     }

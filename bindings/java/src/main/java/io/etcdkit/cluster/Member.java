@@ -28,37 +28,27 @@ public class Member {
         this.learner = learner;
     }
 
-    /**
-     * {@return its id}
-     */
+    /** {@return its id} */
     public long getId() {
         return id;
     }
 
-    /**
-     * {@return its name; empty until it has started}
-     */
+    /** {@return its name; empty until it has started} */
     public String getName() {
         return name;
     }
 
-    /**
-     * {@return where other members reach it}
-     */
+    /** {@return where other members reach it} */
     public List<URI> getPeerURIs() {
         return peerURIs;
     }
 
-    /**
-     * {@return where clients reach it; empty until it has started}
-     */
+    /** {@return where clients reach it; empty until it has started} */
     public List<URI> getClientURIs() {
         return clientURIs;
     }
 
-    /**
-     * {@return whether it does not vote yet}
-     */
+    /** {@return whether it does not vote yet} */
     public boolean isLearner() {
         return learner;
     }

@@ -21,16 +21,12 @@ public class MemberAddResponse extends AbstractResponse {
         this.members = List.copyOf(members);
     }
 
-    /**
-     * {@return the new member}
-     */
+    /** {@return the new member} */
     public Member getMember() {
         return member;
     }
 
-    /**
-     * {@return all members}
-     */
+    /** {@return all members} */
     public List<Member> getMembers() {
         return members;
     }

@@ -18,9 +18,7 @@ public class MemberRemoveResponse extends AbstractResponse {
         this.members = List.copyOf(members);
     }
 
-    /**
-     * {@return all members}
-     */
+    /** {@return all members} */
     public List<Member> getMembers() {
         return members;
     }

@@ -4,31 +4,31 @@ import io.etcdkit.ByteSequence;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A lease that is renewed as long as the session is open; locks are held in its name. Safe for use by many threads.
+ * A lease that is renewed as long as the session is open; locks are held in its name. Safe for use
+ * by many threads.
  *
  * <p>Opened by {@link io.etcdkit.Client#openSession}.
  */
 public interface Session extends AutoCloseable {
-    /**
-     * {@return the lease}
-     */
+    /** {@return the lease} */
     long lease();
 
     /**
-     * Names a lock. The name is shared with {@code etcdctl lock}, Go's {@code concurrency} package, the lock service and all
-     * SDKs of etcdkit.
+     * Names a lock. The name is shared with {@code etcdctl lock}, Go's {@code concurrency} package,
+     * the lock service and all SDKs of etcdkit.
      *
      * @param name the name
      * @return the lock, which this does not take yet
      */
     Mutex mutex(ByteSequence name);
 
-    /**
-     * {@return completes when the session has ended: it was closed, or its lease is lost}
-     */
+    /** {@return completes when the session has ended: it was closed, or its lease is lost} */
     CompletableFuture<Void> done();
 
-    /** Ends the session and revokes its lease: locks it holds become free. Waits for the server. Closing again does nothing. */
+    /**
+     * Ends the session and revokes its lease: locks it holds become free. Waits for the server.
+     * Closing again does nothing.
+     */
     @Override
     void close();
 }

@@ -17,9 +17,7 @@ public class CampaignResponse extends AbstractResponse {
         this.leader = leader;
     }
 
-    /**
-     * {@return what the leader proves its lead with}
-     */
+    /** {@return what the leader proves its lead with} */
     public LeaderKey getLeader() {
         return leader;
     }

@@ -24,30 +24,22 @@ public class LeaderKey {
         this.lease = lease;
     }
 
-    /**
-     * {@return the name of the election}
-     */
+    /** {@return the name of the election} */
     public ByteSequence getName() {
         return name;
     }
 
-    /**
-     * {@return the key of the leader}
-     */
+    /** {@return the key of the leader} */
     public ByteSequence getKey() {
         return key;
     }
 
-    /**
-     * {@return the revision at which the key was created; it grows from leader to leader}
-     */
+    /** {@return the revision at which the key was created; it grows from leader to leader} */
     public long getRevision() {
         return revision;
     }
 
-    /**
-     * {@return the lease of the leader}
-     */
+    /** {@return the lease of the leader} */
     public long getLease() {
         return lease;
     }

@@ -18,9 +18,7 @@ public class LeaderResponse extends AbstractResponse {
         this.kv = kv;
     }
 
-    /**
-     * {@return the key of the leader and what it proposes}
-     */
+    /** {@return the key of the leader and what it proposes} */
     public KeyValue getKv() {
         return kv;
     }

@@ -4,9 +4,7 @@ package io.etcdkit.grpc;
 public final class GrpcSslContexts {
     private GrpcSslContexts() {}
 
-    /**
-     * {@return a builder, as of {@link SslContextBuilder#forClient}}
-     */
+    /** {@return a builder, as of {@link SslContextBuilder#forClient}} */
     public static SslContextBuilder forClient() {
         return SslContextBuilder.forClient();
     }

@@ -4,7 +4,10 @@ import com.google.protobuf.ByteString;
 import io.etcdkit.bridge.v1.TlsConfig;
 import io.etcdkit.internal.Bytes;
 
-/** How https endpoints are spoken to: whom to trust, and who the client is. Made by {@link SslContextBuilder}. */
+/**
+ * How https endpoints are spoken to: whom to trust, and who the client is. Made by {@link
+ * SslContextBuilder}.
+ */
 public final class SslContext {
     static {
         Bytes.setTlsAccess(context -> context.config);

@@ -7,8 +7,8 @@ import java.nio.file.Files;
 import javax.net.ssl.SSLException;
 
 /**
- * Collects certificates, by the names of Netty's class of this name. Files and streams hold PEM; the private key is not
- * encrypted.
+ * Collects certificates, by the names of Netty's class of this name. Files and streams hold PEM;
+ * the private key is not encrypted.
  */
 public final class SslContextBuilder {
     private static final byte[] NOTHING = new byte[0];
@@ -20,9 +20,7 @@ public final class SslContextBuilder {
 
     private SslContextBuilder() {}
 
-    /**
-     * {@return a builder that trusts the roots of the system and has no certificate of its own}
-     */
+    /** {@return a builder that trusts the roots of the system and has no certificate of its own} */
     public static SslContextBuilder forClient() {
         return new SslContextBuilder();
     }
@@ -92,8 +90,8 @@ public final class SslContextBuilder {
     /**
      * {@return the context}
      *
-     * @throws SSLException never; declared for programs that catch it. What is wrong with a certificate is found by {@code
-     *     ClientBuilder.build}.
+     * @throws SSLException never; declared for programs that catch it. What is wrong with a
+     *     certificate is found by {@code ClientBuilder.build}.
      */
     public SslContext build() throws SSLException {
         return new SslContext(trusted, chain, key, trustAll);
@@ -103,7 +101,8 @@ public final class SslContextBuilder {
         try {
             return Files.readAllBytes(file.toPath());
         } catch (IOException error) {
-            throw new IllegalArgumentException(file + " cannot be read: " + error.getMessage(), error);
+            throw new IllegalArgumentException(
+                    file + " cannot be read: " + error.getMessage(), error);
         }
     }
 

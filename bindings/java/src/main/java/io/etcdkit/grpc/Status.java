@@ -43,16 +43,12 @@ public final class Status {
 
         private static final Code[] CODES = values();
 
-        /**
-         * {@return gRPC's number of the code}
-         */
+        /** {@return gRPC's number of the code} */
         public int value() {
             return ordinal();
         }
 
-        /**
-         * {@return a status of this code}
-         */
+        /** {@return a status of this code} */
         public Status toStatus() {
             return new Status(this, null, null);
         }
@@ -177,44 +173,32 @@ public final class Status {
         return new Status(code, description, error);
     }
 
-    /**
-     * {@return the code}
-     */
+    /** {@return the code} */
     public Code getCode() {
         return code;
     }
 
-    /**
-     * {@return the description, or null}
-     */
+    /** {@return the description, or null} */
     public String getDescription() {
         return description;
     }
 
-    /**
-     * {@return the cause, or null}
-     */
+    /** {@return the cause, or null} */
     public Throwable getCause() {
         return cause;
     }
 
-    /**
-     * {@return whether the call succeeded}
-     */
+    /** {@return whether the call succeeded} */
     public boolean isOk() {
         return code == Code.OK;
     }
 
-    /**
-     * {@return an unchecked exception with this status}
-     */
+    /** {@return an unchecked exception with this status} */
     public StatusRuntimeException asRuntimeException() {
         return new StatusRuntimeException(this);
     }
 
-    /**
-     * {@return a checked exception with this status}
-     */
+    /** {@return a checked exception with this status} */
     public StatusException asException() {
         return new StatusException(this);
     }

@@ -1,6 +1,9 @@
 package io.etcdkit.grpc;
 
-/** A checked exception with a {@link Status}. It has no stack trace: it tells of the server, not of the program. */
+/**
+ * A checked exception with a {@link Status}. It has no stack trace: it tells of the server, not of
+ * the program.
+ */
 public class StatusException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -17,9 +20,7 @@ public class StatusException extends Exception {
         this.status = status;
     }
 
-    /**
-     * {@return how the call ended}
-     */
+    /** {@return how the call ended} */
     public final Status getStatus() {
         return status;
     }

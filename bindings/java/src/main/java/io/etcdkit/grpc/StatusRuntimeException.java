@@ -1,6 +1,9 @@
 package io.etcdkit.grpc;
 
-/** An unchecked exception with a {@link Status}. It has no stack trace: it tells of the server, not of the program. */
+/**
+ * An unchecked exception with a {@link Status}. It has no stack trace: it tells of the server, not
+ * of the program.
+ */
 public class StatusRuntimeException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -17,9 +20,7 @@ public class StatusRuntimeException extends RuntimeException {
         this.status = status;
     }
 
-    /**
-     * {@return how the call ended}
-     */
+    /** {@return how the call ended} */
     public final Status getStatus() {
         return status;
     }

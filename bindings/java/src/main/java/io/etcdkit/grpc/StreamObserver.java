@@ -1,8 +1,8 @@
 package io.etcdkit.grpc;
 
 /**
- * Receives a stream. The methods are called one at a time, on a thread of the client's executor, and nothing follows {@link
- * #onError} or {@link #onCompleted}.
+ * Receives a stream. The methods are called one at a time, on a thread of the client's executor,
+ * and nothing follows {@link #onError} or {@link #onCompleted}.
  *
  * @param <V> what the stream is made of
  */

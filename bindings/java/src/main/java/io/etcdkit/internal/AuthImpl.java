@@ -66,10 +66,14 @@ final class AuthImpl implements Auth {
     }
 
     @Override
-    public CompletableFuture<AuthUserAddResponse> userAdd(ByteSequence user, ByteSequence password) {
+    public CompletableFuture<AuthUserAddResponse> userAdd(
+            ByteSequence user, ByteSequence password) {
         return connection.call(
                 Methods.AUTH_USER_ADD,
-                AuthUserAddRequest.newBuilder().setName(text(user)).setPassword(text(password)).build(),
+                AuthUserAddRequest.newBuilder()
+                        .setName(text(user))
+                        .setPassword(text(password))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthUserAddResponse.parser(),
                 answer -> new AuthUserAddResponse(Responses.header(answer.getHeader())));
     }
@@ -84,10 +88,14 @@ final class AuthImpl implements Auth {
     }
 
     @Override
-    public CompletableFuture<AuthUserChangePasswordResponse> userChangePassword(ByteSequence user, ByteSequence password) {
+    public CompletableFuture<AuthUserChangePasswordResponse> userChangePassword(
+            ByteSequence user, ByteSequence password) {
         return connection.call(
                 Methods.AUTH_USER_CHANGE_PASSWORD,
-                AuthUserChangePasswordRequest.newBuilder().setName(text(user)).setPassword(text(password)).build(),
+                AuthUserChangePasswordRequest.newBuilder()
+                        .setName(text(user))
+                        .setPassword(text(password))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthUserChangePasswordResponse.parser(),
                 answer -> new AuthUserChangePasswordResponse(Responses.header(answer.getHeader())));
     }
@@ -98,7 +106,9 @@ final class AuthImpl implements Auth {
                 Methods.AUTH_USER_GET,
                 AuthUserGetRequest.newBuilder().setName(text(user)).build(),
                 io.etcdkit.internal.etcdserverpb.AuthUserGetResponse.parser(),
-                answer -> new AuthUserGetResponse(Responses.header(answer.getHeader()), answer.getRolesList()));
+                answer ->
+                        new AuthUserGetResponse(
+                                Responses.header(answer.getHeader()), answer.getRolesList()));
     }
 
     @Override
@@ -107,23 +117,33 @@ final class AuthImpl implements Auth {
                 Methods.AUTH_USER_LIST,
                 AuthUserListRequest.getDefaultInstance(),
                 io.etcdkit.internal.etcdserverpb.AuthUserListResponse.parser(),
-                answer -> new AuthUserListResponse(Responses.header(answer.getHeader()), answer.getUsersList()));
+                answer ->
+                        new AuthUserListResponse(
+                                Responses.header(answer.getHeader()), answer.getUsersList()));
     }
 
     @Override
-    public CompletableFuture<AuthUserGrantRoleResponse> userGrantRole(ByteSequence user, ByteSequence role) {
+    public CompletableFuture<AuthUserGrantRoleResponse> userGrantRole(
+            ByteSequence user, ByteSequence role) {
         return connection.call(
                 Methods.AUTH_USER_GRANT_ROLE,
-                AuthUserGrantRoleRequest.newBuilder().setUser(text(user)).setRole(text(role)).build(),
+                AuthUserGrantRoleRequest.newBuilder()
+                        .setUser(text(user))
+                        .setRole(text(role))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthUserGrantRoleResponse.parser(),
                 answer -> new AuthUserGrantRoleResponse(Responses.header(answer.getHeader())));
     }
 
     @Override
-    public CompletableFuture<AuthUserRevokeRoleResponse> userRevokeRole(ByteSequence user, ByteSequence role) {
+    public CompletableFuture<AuthUserRevokeRoleResponse> userRevokeRole(
+            ByteSequence user, ByteSequence role) {
         return connection.call(
                 Methods.AUTH_USER_REVOKE_ROLE,
-                AuthUserRevokeRoleRequest.newBuilder().setName(text(user)).setRole(text(role)).build(),
+                AuthUserRevokeRoleRequest.newBuilder()
+                        .setName(text(user))
+                        .setRole(text(role))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthUserRevokeRoleResponse.parser(),
                 answer -> new AuthUserRevokeRoleResponse(Responses.header(answer.getHeader())));
     }
@@ -138,12 +158,17 @@ final class AuthImpl implements Auth {
     }
 
     @Override
-    public CompletableFuture<AuthRoleGrantPermissionResponse> roleGrantPermission(ByteSequence role, ByteSequence key, ByteSequence rangeEnd, Permission.Type permType) {
+    public CompletableFuture<AuthRoleGrantPermissionResponse> roleGrantPermission(
+            ByteSequence role, ByteSequence key, ByteSequence rangeEnd, Permission.Type permType) {
         return connection.call(
                 Methods.AUTH_ROLE_GRANT_PERMISSION,
-                AuthRoleGrantPermissionRequest.newBuilder().setName(text(role)).setPerm(permission(key, rangeEnd, permType)).build(),
+                AuthRoleGrantPermissionRequest.newBuilder()
+                        .setName(text(role))
+                        .setPerm(permission(key, rangeEnd, permType))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthRoleGrantPermissionResponse.parser(),
-                answer -> new AuthRoleGrantPermissionResponse(Responses.header(answer.getHeader())));
+                answer ->
+                        new AuthRoleGrantPermissionResponse(Responses.header(answer.getHeader())));
     }
 
     @Override
@@ -152,7 +177,10 @@ final class AuthImpl implements Auth {
                 Methods.AUTH_ROLE_GET,
                 AuthRoleGetRequest.newBuilder().setRole(text(role)).build(),
                 io.etcdkit.internal.etcdserverpb.AuthRoleGetResponse.parser(),
-                answer -> new AuthRoleGetResponse(Responses.header(answer.getHeader()), permissions(answer.getPermList())));
+                answer ->
+                        new AuthRoleGetResponse(
+                                Responses.header(answer.getHeader()),
+                                permissions(answer.getPermList())));
     }
 
     @Override
@@ -161,16 +189,24 @@ final class AuthImpl implements Auth {
                 Methods.AUTH_ROLE_LIST,
                 AuthRoleListRequest.getDefaultInstance(),
                 io.etcdkit.internal.etcdserverpb.AuthRoleListResponse.parser(),
-                answer -> new AuthRoleListResponse(Responses.header(answer.getHeader()), answer.getRolesList()));
+                answer ->
+                        new AuthRoleListResponse(
+                                Responses.header(answer.getHeader()), answer.getRolesList()));
     }
 
     @Override
-    public CompletableFuture<AuthRoleRevokePermissionResponse> roleRevokePermission(ByteSequence role, ByteSequence key, ByteSequence rangeEnd) {
+    public CompletableFuture<AuthRoleRevokePermissionResponse> roleRevokePermission(
+            ByteSequence role, ByteSequence key, ByteSequence rangeEnd) {
         return connection.call(
                 Methods.AUTH_ROLE_REVOKE_PERMISSION,
-                AuthRoleRevokePermissionRequest.newBuilder().setRole(text(role)).setKey(Bytes.of(key)).setRangeEnd(Bytes.of(rangeEnd)).build(),
+                AuthRoleRevokePermissionRequest.newBuilder()
+                        .setRole(text(role))
+                        .setKey(Bytes.of(key))
+                        .setRangeEnd(Bytes.of(rangeEnd))
+                        .build(),
                 io.etcdkit.internal.etcdserverpb.AuthRoleRevokePermissionResponse.parser(),
-                answer -> new AuthRoleRevokePermissionResponse(Responses.header(answer.getHeader())));
+                answer ->
+                        new AuthRoleRevokePermissionResponse(Responses.header(answer.getHeader())));
     }
 
     @Override

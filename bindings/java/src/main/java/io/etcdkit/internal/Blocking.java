@@ -8,7 +8,10 @@ import java.util.concurrent.Future;
 final class Blocking {
     private Blocking() {}
 
-    /** {@return the result} An error is thrown as it is; when the thread is interrupted the call is cancelled. */
+    /**
+     * {@return the result} An error is thrown as it is; when the thread is interrupted the call is
+     * cancelled.
+     */
     static <T> T await(Future<T> call) {
         try {
             return call.get();

@@ -9,10 +9,12 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A call in flight, as the future its user gets. Cancelling it withdraws the request from the server.
+ * A call in flight, as the future its user gets. Cancelling it withdraws the request from the
+ * server.
  *
- * <p>A thread that already waits in {@code get} or {@code join} decodes the result and completes the future itself: that
- * saves one change of threads of two. Otherwise the executor of the client does.
+ * <p>A thread that already waits in {@code get} or {@code join} decodes the result and completes
+ * the future itself: that saves one change of threads of two. Otherwise the executor of the client
+ * does.
  */
 final class Call<T> extends CompletableFuture<T> implements Core.Receiver {
     /** Makes the result of the payload of an answer. */
@@ -104,8 +106,8 @@ final class Call<T> extends CompletableFuture<T> implements Core.Receiver {
     }
 
     /**
-     * Waits as the one thread that completes the call, until it is complete, the time is over or the thread is interrupted;
-     * what is left to wait for, and to throw, is the caller's affair.
+     * Waits as the one thread that completes the call, until it is complete, the time is over or
+     * the thread is interrupted; what is left to wait for, and to throw, is the caller's affair.
      */
     private void awaitHere(long nanos) {
         Thread self = Thread.currentThread();

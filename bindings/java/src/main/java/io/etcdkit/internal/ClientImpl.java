@@ -100,7 +100,8 @@ public final class ClientImpl implements Client {
 
     @Override
     public CompletableFuture<Session> openSession(Duration ttl) {
-        SessionConfig config = SessionConfig.newBuilder().setTtl(Math.max(1, ttl.toSeconds())).build();
+        SessionConfig config =
+                SessionConfig.newBuilder().setTtl(Math.max(1, ttl.toSeconds())).build();
         return connection.start(
                 Methods.SESSION_OPEN,
                 config,

@@ -36,16 +36,24 @@ final class Connection {
     }
 
     <M, T> CompletableFuture<T> call(
-            int method, MessageLite request, Parser<M> parser, Function<M, T> convert, long timeoutMs) {
+            int method,
+            MessageLite request,
+            Parser<M> parser,
+            Function<M, T> convert,
+            long timeoutMs) {
         return start(
-                method, request, outcome -> convert.apply(parser.parseFrom(outcome.payload)), timeoutMs);
+                method,
+                request,
+                outcome -> convert.apply(parser.parseFrom(outcome.payload)),
+                timeoutMs);
     }
 
     <T> CompletableFuture<T> start(
             int method, MessageLite request, Call.Decoder<T> decoder, long timeoutMs) {
         Call.Decoder<T> decodeAndStay =
                 outcome -> {
-                    // A client that nobody holds any more is closed; one with a call in flight is held by it.
+                    // A client that nobody holds any more is closed; one with a call in flight is
+                    // held by it.
                     java.lang.ref.Reference.reachabilityFence(this);
                     return decoder.decode(outcome);
                 };

@@ -1,6 +1,7 @@
 package io.etcdkit.internal;
 
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -13,10 +14,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Starts calls of the native core and hands their results to those who wait for them.
  *
- * <p>One daemon thread waits for results and does nothing else: they are decoded, and user code runs, on the executor of the
- * call, so a callback that blocks holds up nobody. There is no shutdown hook: the thread touches Java only between two waits,
- * where an ending virtual machine stops it safely, and programs use clients in shutdown hooks of their own, to take
- * themselves off a list.
+ * <p>One daemon thread waits for results and does nothing else: they are decoded, and user code
+ * runs, on the executor of the call, so a callback that blocks holds up nobody. There is no
+ * shutdown hook: the thread touches Java only between two waits, where an ending virtual machine
+ * stops it safely, and programs use clients in shutdown hooks of their own, to take themselves off
+ * a list.
  */
 public final class Core {
     /** The client's own limit applies. */
@@ -31,10 +33,15 @@ public final class Core {
     /** How long a wait for results lasts at most; a longer one would do as well. */
     private static final long WAIT_MS = 60_000;
 
+    private static final String NO_MEMORY = "the virtual machine has no memory left for the answer";
+
     /** Seconds after which an idle thread for callbacks ends. */
     private static final long IDLE_SECONDS = 30;
 
-    /** Runs callbacks of clients without an executor of their own. As many threads as callbacks that block. */
+    /**
+     * Runs callbacks of clients without an executor of their own. As many threads as callbacks that
+     * block.
+     */
     private static final ExecutorService CALLBACKS = callbackThreads();
 
     private static final Core INSTANCE = new Core();
@@ -53,7 +60,10 @@ public final class Core {
         return INSTANCE;
     }
 
-    /** Runs a task on an executor, or on the shared threads if the user has shut it down: who waits must learn the end. */
+    /**
+     * Runs a task on an executor, or on the shared threads if the user has shut it down: who waits
+     * must learn the end.
+     */
     static void run(Executor executor, Runnable task) {
         try {
             executor.execute(task);
@@ -66,23 +76,22 @@ public final class Core {
         return CALLBACKS;
     }
 
-    /**
-     * {@return the version of the native core}
-     */
+    /** {@return the version of the native core} */
     public static String version() {
         return Native.version();
     }
 
-    /**
-     * {@return live handles, calls in flight and threads of the core, for leak tests}
-     */
+    /** {@return live handles, calls in flight and threads of the core, for leak tests} */
     public static long[] stats() {
         long[] stats = new long[3];
         Native.stats(stats);
         return stats;
     }
 
-    /** Takes the outcome of a call. Called once, on the thread that waits for results: runs no code of the user. */
+    /**
+     * Takes the outcome of a call. Called once, on the thread that waits for results: runs no code
+     * of the user.
+     */
     @FunctionalInterface
     interface Receiver {
         void deliver(Outcome outcome);
@@ -120,7 +129,7 @@ public final class Core {
         if (words[at + Native.KIND] == 0) {
             return new Outcome(words[at + Native.HANDLE], payload);
         }
-        String message = new String(payload, StandardCharsets.UTF_8);
+        String message = payload == null ? NO_MEMORY : new String(payload, StandardCharsets.UTF_8);
         boolean unknown = (words[at + Native.FLAGS] & Native.OUTCOME_UNKNOWN) != 0;
         int kind = (int) words[at + Native.KIND];
         int code = (int) words[at + Native.CODE];

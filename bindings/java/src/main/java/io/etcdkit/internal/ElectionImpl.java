@@ -51,7 +51,8 @@ final class ElectionImpl implements Election {
     }
 
     @Override
-    public CompletableFuture<ProclaimResponse> proclaim(LeaderKey leaderKey, ByteSequence proposal) {
+    public CompletableFuture<ProclaimResponse> proclaim(
+            LeaderKey leaderKey, ByteSequence proposal) {
         requireNonNull(leaderKey, "leaderKey");
         requireNonNull(proposal, "proposal");
         return typed(

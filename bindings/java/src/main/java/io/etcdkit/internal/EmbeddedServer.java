@@ -54,23 +54,17 @@ public final class EmbeddedServer {
                 call.start(0, Methods.SERVER_START, config.toByteArray(), Core.NO_TIMEOUT));
     }
 
-    /**
-     * {@return the first address it listens on}
-     */
+    /** {@return the first address it listens on} */
     public String endpoint() {
         return started.getEndpoint();
     }
 
-    /**
-     * {@return the id of the member}
-     */
+    /** {@return the id of the member} */
     public long memberId() {
         return started.getMemberId();
     }
 
-    /**
-     * {@return its number in the core}
-     */
+    /** {@return its number in the core} */
     public long handle() {
         return handle.number();
     }

@@ -119,7 +119,8 @@ final class LeaseImpl implements Lease {
     }
 
     @Override
-    public CloseableClient keepAlive(long leaseId, StreamObserver<LeaseKeepAliveResponse> observer) {
+    public CloseableClient keepAlive(
+            long leaseId, StreamObserver<LeaseKeepAliveResponse> observer) {
         requireNonNull(observer, "observer");
         if (streams.isClosed()) {
             throw EtcdExceptionFactory.newClosedLeaseClientException();
@@ -127,7 +128,8 @@ final class LeaseImpl implements Lease {
         KeepAlive keepAlive = new KeepAlive(observer);
         streams.add(keepAlive.pump);
         keepAlive.pump.open(
-                Methods.LEASE_KEEP_ALIVE, LeaseKeepAliveRequest.newBuilder().setID(leaseId).build());
+                Methods.LEASE_KEEP_ALIVE,
+                LeaseKeepAliveRequest.newBuilder().setID(leaseId).build());
         return keepAlive;
     }
 

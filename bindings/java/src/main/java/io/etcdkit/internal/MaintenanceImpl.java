@@ -42,8 +42,7 @@ final class MaintenanceImpl implements Maintenance {
 
     @Override
     public CompletableFuture<AlarmResponse> listAlarms() {
-        return alarm(
-                AlarmRequest.newBuilder().setAction(AlarmRequest.AlarmAction.GET).build());
+        return alarm(AlarmRequest.newBuilder().setAction(AlarmRequest.AlarmAction.GET).build());
     }
 
     @Override
@@ -151,7 +150,11 @@ final class MaintenanceImpl implements Maintenance {
     }
 
     private <M, T> CompletableFuture<T> at(
-            String target, int method, MessageLite request, Parser<M> parser, Function<M, T> convert) {
+            String target,
+            int method,
+            MessageLite request,
+            Parser<M> parser,
+            Function<M, T> convert) {
         requireNonNull(target, "target");
         EndpointCall call =
                 EndpointCall.newBuilder()

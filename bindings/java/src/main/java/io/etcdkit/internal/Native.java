@@ -3,8 +3,8 @@ package io.etcdkit.internal;
 /**
  * The native side: a method id and an encoded request go in, a result comes out of a queue.
  *
- * <p>Nothing calls from native code into Java, so that no thread of the core can meet a virtual machine that is ending;
- * one Java thread waits for results instead. See {@link Core}.
+ * <p>Nothing calls from native code into Java, so that no thread of the core can meet a virtual
+ * machine that is ending; one Java thread waits for results instead. See {@link Core}.
  */
 final class Native {
     /** The version of the boundary this class was written for. */
@@ -51,11 +51,18 @@ final class Native {
 
     static native long queueOpen();
 
-    /** Starts a call; its one result arrives in the queue, also when it is refused. Returns what {@link #cancel} takes. */
+    /**
+     * Starts a call; its one result arrives in the queue, also when it is refused. Returns what
+     * {@link #cancel} takes.
+     */
     static native long start(
             long queue, long target, int method, byte[] request, long timeoutMs, long tag);
 
-    /** Waits for results, {@link #RESULT_WORDS} numbers and a payload each. The payload of an error is its message. */
+    /**
+     * Waits for results, {@link #RESULT_WORDS} numbers and a payload each. The payload of an error
+     * is its message, or null where there was no memory for an answer. Returns -1 when the queue is
+     * closed.
+     */
     static native int next(long queue, long[] words, byte[][] payloads, long timeoutMs);
 
     static native void queueClose(long queue);

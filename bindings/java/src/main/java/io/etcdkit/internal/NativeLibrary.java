@@ -10,10 +10,10 @@ import java.util.Locale;
 /**
  * Finds and loads the native library.
  *
- * <p>A directory named by the system property {@code etcdkit.native.dir} or the environment variable {@code
- * ETCDKIT_NATIVE_DIR} comes first. Otherwise the library inside the jar is copied into a new temporary directory that only
- * this user can read, so that nobody else can put another one in its place, and the copy is removed as soon as the system
- * lets go of it.
+ * <p>A directory named by the system property {@code etcdkit.native.dir} or the environment
+ * variable {@code ETCDKIT_NATIVE_DIR} comes first. Otherwise the library inside the jar is copied
+ * into a new temporary directory that only this user can read, so that nobody else can put another
+ * one in its place, and the copy is removed as soon as the system lets go of it.
  */
 final class NativeLibrary {
     private static final String DIRECTORY_PROPERTY = "etcdkit.native.dir";
@@ -22,7 +22,8 @@ final class NativeLibrary {
     private NativeLibrary() {}
 
     static void load() {
-        String directory = System.getProperty(DIRECTORY_PROPERTY, System.getenv(DIRECTORY_VARIABLE));
+        String directory =
+                System.getProperty(DIRECTORY_PROPERTY, System.getenv(DIRECTORY_VARIABLE));
         String file = System.mapLibraryName("etcdkit_java");
         if (directory != null && !directory.isEmpty()) {
             System.load(Path.of(directory, file).toAbsolutePath().toString());
@@ -102,7 +103,8 @@ final class NativeLibrary {
 
     /** Libraries for glibc do not load where musl is the C library, and the other way round. */
     private static boolean hasMusl() {
-        return Files.exists(Path.of("/lib/ld-musl-" + arch(System.getProperty("os.arch")) + ".so.1"))
+        return Files.exists(
+                        Path.of("/lib/ld-musl-" + arch(System.getProperty("os.arch")) + ".so.1"))
                 && !Files.exists(Path.of("/lib64/ld-linux-x86-64.so.2"))
                 && !Files.exists(Path.of("/lib/ld-linux-aarch64.so.1"));
     }

@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 /**
  * Reads a stream of the core and hands its items on, one at a time, on the client's executor.
  *
- * <p>The next batch is asked for when the last one has been taken, so a slow reader costs no memory: the core and the server
- * hold back.
+ * <p>The next batch is asked for when the last one has been taken, so a slow reader costs no
+ * memory: the core and the server hold back.
  */
 final class Pump<M> {
     /** Takes a stream; no method is called while another one runs. */
@@ -24,7 +24,9 @@ final class Pump<M> {
         /** The stream has failed; nothing follows. */
         void failed(EtcdException error, int kind);
 
-        /** The stream has ended, by itself or because it or the client was closed; nothing follows. */
+        /**
+         * The stream has ended, by itself or because it or the client was closed; nothing follows.
+         */
         void ended(boolean closed);
     }
 

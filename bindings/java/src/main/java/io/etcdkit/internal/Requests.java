@@ -84,7 +84,8 @@ final class Requests {
         RequestOp.Builder request = RequestOp.newBuilder();
         if (op instanceof Op.PutOp) {
             Op.PutOp put = (Op.PutOp) op;
-            return request.setRequestPut(put(put.getKey(), put.getValue(), put.getOption())).build();
+            return request.setRequestPut(put(put.getKey(), put.getValue(), put.getOption()))
+                    .build();
         }
         if (op instanceof Op.GetOp) {
             Op.GetOp get = (Op.GetOp) op;
@@ -92,20 +93,21 @@ final class Requests {
         }
         if (op instanceof Op.DeleteOp) {
             Op.DeleteOp delete = (Op.DeleteOp) op;
-            return request.setRequestDeleteRange(delete(delete.getKey(), delete.getOption())).build();
+            return request.setRequestDeleteRange(delete(delete.getKey(), delete.getOption()))
+                    .build();
         }
         if (op instanceof Op.TxnOp) {
             Op.TxnOp txn = (Op.TxnOp) op;
-            return request.setRequestTxn(txn(txn.getCmps(), txn.getThenOps(), txn.getElseOps())).build();
+            return request.setRequestTxn(txn(txn.getCmps(), txn.getThenOps(), txn.getElseOps()))
+                    .build();
         }
-        throw new IllegalArgumentException("make operations with the methods of Op, not " + op.getClass());
+        throw new IllegalArgumentException(
+                "make operations with the methods of Op, not " + op.getClass());
     }
 
     private static Compare compare(Cmp cmp) {
         Compare.Builder compare =
-                Compare.newBuilder()
-                        .setKey(Bytes.of(cmp.getKey()))
-                        .setResult(result(cmp.getOp()));
+                Compare.newBuilder().setKey(Bytes.of(cmp.getKey())).setResult(result(cmp.getOp()));
         cmp.getEndKey().ifPresent(end -> compare.setRangeEnd(Bytes.of(end)));
         CmpTarget<?> target = cmp.getTarget();
         Object value = target.getTargetValue();

@@ -11,8 +11,8 @@ public final class Targets {
     private Targets() {}
 
     /**
-     * Reads a target: {@code ip:///host:port,host:port}, {@code dns:///host:port}, {@code http://host:port}, {@code
-     * https://host:port}, {@code unix:path} or {@code host:port}.
+     * Reads a target: {@code ip:///host:port,host:port}, {@code dns:///host:port}, {@code
+     * http://host:port}, {@code https://host:port}, {@code unix:path} or {@code host:port}.
      *
      * @param target the target
      * @return its endpoints, at least one

@@ -15,7 +15,10 @@ import io.etcdkit.options.WatchOption;
 
 /** {@link Watch} on the core. */
 final class WatchImpl implements Watch {
-    /** How long {@code watch} waits for the server to create the watch: longer than a server takes that is there. */
+    /**
+     * How long {@code watch} waits for the server to create the watch: longer than a server takes
+     * that is there.
+     */
     private static final long CREATED_WAIT_SECONDS = 5;
 
     private final Connection connection;
@@ -80,7 +83,8 @@ final class WatchImpl implements Watch {
     private final class WatcherImpl implements Watcher, Pump.Sink<WatchResponse> {
         private final WatchOption option;
         private final Listener listener;
-        private final Pump<WatchResponse> pump = new Pump<>(connection, WatchResponse.parser(), this);
+        private final Pump<WatchResponse> pump =
+                new Pump<>(connection, WatchResponse.parser(), this);
 
         WatcherImpl(WatchOption option, Listener listener) {
             this.option = option;

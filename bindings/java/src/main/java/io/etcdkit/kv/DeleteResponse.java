@@ -22,16 +22,12 @@ public class DeleteResponse extends AbstractResponse {
         this.prevKvs = List.copyOf(prevKvs);
     }
 
-    /**
-     * {@return how many keys were deleted}
-     */
+    /** {@return how many keys were deleted} */
     public long getDeleted() {
         return deleted;
     }
 
-    /**
-     * {@return the deleted pairs; empty unless asked for}
-     */
+    /** {@return the deleted pairs; empty unless asked for} */
     public List<KeyValue> getPrevKvs() {
         return prevKvs;
     }

@@ -25,23 +25,17 @@ public class GetResponse extends AbstractResponse {
         this.count = count;
     }
 
-    /**
-     * {@return the keys with their values}
-     */
+    /** {@return the keys with their values} */
     public List<KeyValue> getKvs() {
         return kvs;
     }
 
-    /**
-     * {@return whether the limit cut some off}
-     */
+    /** {@return whether the limit cut some off} */
     public boolean isMore() {
         return more;
     }
 
-    /**
-     * {@return the number of keys in the range, whatever the limit}
-     */
+    /** {@return the number of keys in the range, whatever the limit} */
     public long getCount() {
         return count;
     }

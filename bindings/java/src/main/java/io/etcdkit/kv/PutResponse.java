@@ -11,7 +11,8 @@ public class PutResponse extends AbstractResponse {
      * Makes a response.
      *
      * @param header which server answered
-     * @param prevKv the previous pair; {@link KeyValue#NONE} when there was none or it was not asked for
+     * @param prevKv the previous pair; {@link KeyValue#NONE} when there was none or it was not
+     *     asked for
      */
     public PutResponse(Header header, KeyValue prevKv) {
         super(header);
@@ -19,15 +20,14 @@ public class PutResponse extends AbstractResponse {
     }
 
     /**
-     * {@return the previous pair; {@link KeyValue#NONE} when there was none or it was not asked for}
+     * {@return the previous pair; {@link KeyValue#NONE} when there was none or it was not asked
+     * for}
      */
     public KeyValue getPrevKv() {
         return prevKv;
     }
 
-    /**
-     * {@return whether there is a previous pair}
-     */
+    /** {@return whether there is a previous pair} */
     public boolean hasPrevKv() {
         return prevKv != KeyValue.NONE;
     }

@@ -22,44 +22,32 @@ public class TxnResponse extends AbstractResponse {
         this.responses = List.copyOf(responses);
     }
 
-    /**
-     * {@return whether the comparisons held, and so the operations of {@code Then} were run}
-     */
+    /** {@return whether the comparisons held, and so the operations of {@code Then} were run} */
     public boolean isSucceeded() {
         return succeeded;
     }
 
-    /**
-     * {@return the answers to all operations that were run, in their order}
-     */
+    /** {@return the answers to all operations that were run, in their order} */
     public List<AbstractResponse> getResponses() {
         return responses;
     }
 
-    /**
-     * {@return the answers to the deletes}
-     */
+    /** {@return the answers to the deletes} */
     public List<DeleteResponse> getDeleteResponses() {
         return of(DeleteResponse.class);
     }
 
-    /**
-     * {@return the answers to the gets}
-     */
+    /** {@return the answers to the gets} */
     public List<GetResponse> getGetResponses() {
         return of(GetResponse.class);
     }
 
-    /**
-     * {@return the answers to the puts}
-     */
+    /** {@return the answers to the puts} */
     public List<PutResponse> getPutResponses() {
         return of(PutResponse.class);
     }
 
-    /**
-     * {@return the answers to the transactions inside}
-     */
+    /** {@return the answers to the transactions inside} */
     public List<TxnResponse> getTxnResponses() {
         return of(TxnResponse.class);
     }

@@ -20,16 +20,12 @@ public class LeaseGrantResponse extends AbstractResponse {
         this.ttl = ttl;
     }
 
-    /**
-     * {@return the lease}
-     */
+    /** {@return the lease} */
     public long getID() {
         return id;
     }
 
-    /**
-     * {@return its time to live in seconds, which the server may have raised}
-     */
+    /** {@return its time to live in seconds, which the server may have raised} */
     public long getTTL() {
         return ttl;
     }

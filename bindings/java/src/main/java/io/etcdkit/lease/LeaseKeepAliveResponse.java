@@ -20,16 +20,12 @@ public class LeaseKeepAliveResponse extends AbstractResponse {
         this.ttl = ttl;
     }
 
-    /**
-     * {@return the lease}
-     */
+    /** {@return the lease} */
     public long getID() {
         return id;
     }
 
-    /**
-     * {@return its new time to live in seconds}
-     */
+    /** {@return its new time to live in seconds} */
     public long getTTL() {
         return ttl;
     }

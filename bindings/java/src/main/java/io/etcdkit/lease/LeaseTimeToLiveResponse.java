@@ -20,7 +20,8 @@ public class LeaseTimeToLiveResponse extends AbstractResponse {
      * @param grantedTTL the seconds it was granted for
      * @param keys its keys; empty unless asked for
      */
-    public LeaseTimeToLiveResponse(Header header, long id, long ttl, long grantedTTL, List<ByteSequence> keys) {
+    public LeaseTimeToLiveResponse(
+            Header header, long id, long ttl, long grantedTTL, List<ByteSequence> keys) {
         super(header);
         this.id = id;
         this.ttl = ttl;
@@ -28,30 +29,22 @@ public class LeaseTimeToLiveResponse extends AbstractResponse {
         this.keys = List.copyOf(keys);
     }
 
-    /**
-     * {@return the lease}
-     */
+    /** {@return the lease} */
     public long getID() {
         return id;
     }
 
-    /**
-     * {@return the seconds left; -1 when there is no such lease}
-     */
+    /** {@return the seconds left; -1 when there is no such lease} */
     public long getTTL() {
         return ttl;
     }
 
-    /**
-     * {@return the seconds it was granted for}
-     */
+    /** {@return the seconds it was granted for} */
     public long getGrantedTTL() {
         return grantedTTL;
     }
 
-    /**
-     * {@return its keys; empty unless asked for}
-     */
+    /** {@return its keys; empty unless asked for} */
     public List<ByteSequence> getKeys() {
         return keys;
     }

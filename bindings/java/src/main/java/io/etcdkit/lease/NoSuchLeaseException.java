@@ -17,9 +17,7 @@ public class NoSuchLeaseException extends Exception {
         this.leaseId = leaseId;
     }
 
-    /**
-     * {@return the lease that is not there}
-     */
+    /** {@return the lease that is not there} */
     public long getLeaseId() {
         return leaseId;
     }

@@ -18,9 +18,7 @@ public class LockResponse extends AbstractResponse {
         this.key = key;
     }
 
-    /**
-     * {@return the key of the owner, for unlocking}
-     */
+    /** {@return the key of the owner, for unlocking} */
     public ByteSequence getKey() {
         return key;
     }

@@ -16,16 +16,12 @@ public class AlarmMember {
         this.alarmType = alarmType;
     }
 
-    /**
-     * {@return the member}
-     */
+    /** {@return the member} */
     public long getMemberId() {
         return memberId;
     }
 
-    /**
-     * {@return the alarm}
-     */
+    /** {@return the alarm} */
     public AlarmType getAlarmType() {
         return alarmType;
     }

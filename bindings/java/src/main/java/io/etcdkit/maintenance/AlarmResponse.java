@@ -18,9 +18,7 @@ public class AlarmResponse extends AbstractResponse {
         this.alarms = List.copyOf(alarms);
     }
 
-    /**
-     * {@return the alarms}
-     */
+    /** {@return the alarms} */
     public List<AlarmMember> getAlarms() {
         return alarms;
     }

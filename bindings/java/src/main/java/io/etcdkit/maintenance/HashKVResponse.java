@@ -20,16 +20,12 @@ public class HashKVResponse extends AbstractResponse {
         this.compacted = compacted;
     }
 
-    /**
-     * {@return the hash of all keys up to the revision}
-     */
+    /** {@return the hash of all keys up to the revision} */
     public int getHash() {
         return hash;
     }
 
-    /**
-     * {@return the revision up to which history is compacted}
-     */
+    /** {@return the revision up to which history is compacted} */
     public long getCompacted() {
         return compacted;
     }

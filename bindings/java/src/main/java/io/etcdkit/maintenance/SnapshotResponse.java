@@ -21,16 +21,12 @@ public class SnapshotResponse extends AbstractResponse {
         this.blob = blob;
     }
 
-    /**
-     * {@return how much follows}
-     */
+    /** {@return how much follows} */
     public long getRemainingBytes() {
         return remainingBytes;
     }
 
-    /**
-     * {@return the bytes of this piece}
-     */
+    /** {@return the bytes of this piece} */
     public ByteSequence getBlob() {
         return blob;
     }

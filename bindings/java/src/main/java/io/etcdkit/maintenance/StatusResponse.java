@@ -29,7 +29,17 @@ public class StatusResponse extends AbstractResponse {
      * @param dbSizeInUse how much of the storage is in use, in bytes
      * @param learner whether it does not vote yet
      */
-    public StatusResponse(Header header, String version, long dbSize, long leader, long raftIndex, long raftTerm, long raftAppliedIndex, List<String> errorList, long dbSizeInUse, boolean learner) {
+    public StatusResponse(
+            Header header,
+            String version,
+            long dbSize,
+            long leader,
+            long raftIndex,
+            long raftTerm,
+            long raftAppliedIndex,
+            List<String> errorList,
+            long dbSizeInUse,
+            boolean learner) {
         super(header);
         this.version = version;
         this.dbSize = dbSize;
@@ -42,65 +52,47 @@ public class StatusResponse extends AbstractResponse {
         this.learner = learner;
     }
 
-    /**
-     * {@return the version of the server}
-     */
+    /** {@return the version of the server} */
     public String getVersion() {
         return version;
     }
 
-    /**
-     * {@return the size of its storage in bytes}
-     */
+    /** {@return the size of its storage in bytes} */
     public long getDbSize() {
         return dbSize;
     }
 
-    /**
-     * {@return the member that leads; 0 when it sees none}
-     */
+    /** {@return the member that leads; 0 when it sees none} */
     public long getLeader() {
         return leader;
     }
 
-    /**
-     * {@return the end of its committed log}
-     */
+    /** {@return the end of its committed log} */
     public long getRaftIndex() {
         return raftIndex;
     }
 
-    /**
-     * {@return its term}
-     */
+    /** {@return its term} */
     public long getRaftTerm() {
         return raftTerm;
     }
 
-    /**
-     * {@return how far it has applied its log}
-     */
+    /** {@return how far it has applied its log} */
     public long getRaftAppliedIndex() {
         return raftAppliedIndex;
     }
 
-    /**
-     * {@return what is wrong with it; empty when nothing is}
-     */
+    /** {@return what is wrong with it; empty when nothing is} */
     public List<String> getErrorList() {
         return errorList;
     }
 
-    /**
-     * {@return how much of the storage is in use, in bytes}
-     */
+    /** {@return how much of the storage is in use, in bytes} */
     public long getDbSizeInUse() {
         return dbSizeInUse;
     }
 
-    /**
-     * {@return whether it does not vote yet}
-     */
+    /** {@return whether it does not vote yet} */
     public boolean isLearner() {
         return learner;
     }

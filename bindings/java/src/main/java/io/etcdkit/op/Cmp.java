@@ -49,30 +49,22 @@ public class Cmp {
         this.target = Objects.requireNonNull(target);
     }
 
-    /**
-     * {@return the key, or the first one}
-     */
+    /** {@return the key, or the first one} */
     public ByteSequence getKey() {
         return key;
     }
 
-    /**
-     * {@return the end of the range; empty for one key}
-     */
+    /** {@return the end of the range; empty for one key} */
     public Optional<ByteSequence> getEndKey() {
         return Optional.ofNullable(endKey);
     }
 
-    /**
-     * {@return how to compare}
-     */
+    /** {@return how to compare} */
     public Op getOp() {
         return op;
     }
 
-    /**
-     * {@return what to compare, and with what}
-     */
+    /** {@return what to compare, and with what} */
     public CmpTarget<?> getTarget() {
         return target;
     }

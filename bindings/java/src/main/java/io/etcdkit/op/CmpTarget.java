@@ -65,9 +65,7 @@ public abstract class CmpTarget<T> {
         return new LeaseCmpTarget(lease);
     }
 
-    /**
-     * {@return what is compared with}
-     */
+    /** {@return what is compared with} */
     public T getTargetValue() {
         return targetValue;
     }

@@ -84,16 +84,12 @@ public abstract class Op {
         return new TxnOp(List.of(cmps), List.of(thenOps), List.of(elseOps));
     }
 
-    /**
-     * {@return what it does}
-     */
+    /** {@return what it does} */
     public Type getType() {
         return type;
     }
 
-    /**
-     * {@return the key, or the first one; empty for a transaction}
-     */
+    /** {@return the key, or the first one; empty for a transaction} */
     public ByteSequence getKey() {
         return key;
     }
@@ -109,16 +105,12 @@ public abstract class Op {
             this.option = Objects.requireNonNull(option);
         }
 
-        /**
-         * {@return the value}
-         */
+        /** {@return the value} */
         public ByteSequence getValue() {
             return value;
         }
 
-        /**
-         * {@return how it is written}
-         */
+        /** {@return how it is written} */
         public PutOption getOption() {
             return option;
         }
@@ -133,9 +125,7 @@ public abstract class Op {
             this.option = Objects.requireNonNull(option);
         }
 
-        /**
-         * {@return which keys are read, and how}
-         */
+        /** {@return which keys are read, and how} */
         public GetOption getOption() {
             return option;
         }
@@ -150,9 +140,7 @@ public abstract class Op {
             this.option = Objects.requireNonNull(option);
         }
 
-        /**
-         * {@return which keys are deleted, and what is answered}
-         */
+        /** {@return which keys are deleted, and what is answered} */
         public DeleteOption getOption() {
             return option;
         }
@@ -171,23 +159,17 @@ public abstract class Op {
             this.elseOps = elseOps;
         }
 
-        /**
-         * {@return what must hold}
-         */
+        /** {@return what must hold} */
         public List<Cmp> getCmps() {
             return cmps;
         }
 
-        /**
-         * {@return what is done if it does}
-         */
+        /** {@return what is done if it does} */
         public List<Op> getThenOps() {
             return thenOps;
         }
 
-        /**
-         * {@return what is done if it does not}
-         */
+        /** {@return what is done if it does not} */
         public List<Op> getElseOps() {
             return elseOps;
         }

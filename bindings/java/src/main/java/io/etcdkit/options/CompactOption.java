@@ -11,9 +11,7 @@ public final class CompactOption {
         physical = builder.physical;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -28,9 +26,7 @@ public final class CompactOption {
         return builder();
     }
 
-    /**
-     * {@return whether to wait until the space is given back}
-     */
+    /** {@return whether to wait until the space is given back} */
     public boolean isPhysical() {
         return physical;
     }
@@ -52,9 +48,7 @@ public final class CompactOption {
             return this;
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public CompactOption build() {
             return new CompactOption(this);
         }

@@ -21,9 +21,7 @@ public final class DeleteOption {
         autoRetry = builder.autoRetry;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -38,30 +36,22 @@ public final class DeleteOption {
         return builder();
     }
 
-    /**
-     * {@return the end of the range, which is not part of it}
-     */
+    /** {@return the end of the range, which is not part of it} */
     public Optional<ByteSequence> getEndKey() {
         return Optional.ofNullable(endKey);
     }
 
-    /**
-     * {@return whether the deleted pairs are answered}
-     */
+    /** {@return whether the deleted pairs are answered} */
     public boolean isPrevKV() {
         return prevKV;
     }
 
-    /**
-     * {@return whether all keys that begin with the key are meant}
-     */
+    /** {@return whether all keys that begin with the key are meant} */
     public boolean isPrefix() {
         return prefix;
     }
 
-    /**
-     * {@return whether the program allows the write to be repeated; see the setter}
-     */
+    /** {@return whether the program allows the write to be repeated; see the setter} */
     public boolean isAutoRetry() {
         return autoRetry;
     }
@@ -109,8 +99,8 @@ public final class DeleteOption {
         }
 
         /**
-         * Says that the write may be repeated. Accepted for programs that say it; the core repeats a write only when it was
-         * provably not carried out, which needs no permission.
+         * Says that the write may be repeated. Accepted for programs that say it; the core repeats
+         * a write only when it was provably not carried out, which needs no permission.
          *
          * @return this builder
          */
@@ -131,9 +121,7 @@ public final class DeleteOption {
             return withRange(OptionsUtil.prefixEndOf(prefix));
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public DeleteOption build() {
             return new DeleteOption(this);
         }

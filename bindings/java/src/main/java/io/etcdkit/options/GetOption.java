@@ -39,9 +39,7 @@ public final class GetOption {
         prefix = builder.prefix;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -56,93 +54,67 @@ public final class GetOption {
         return builder();
     }
 
-    /**
-     * {@return the most keys to answer; 0 for all}
-     */
+    /** {@return the most keys to answer; 0 for all} */
     public long getLimit() {
         return limit;
     }
 
-    /**
-     * {@return the end of the range, which is not part of it}
-     */
+    /** {@return the end of the range, which is not part of it} */
     public Optional<ByteSequence> getEndKey() {
         return Optional.ofNullable(endKey);
     }
 
-    /**
-     * {@return the revision to read at; 0 for the newest}
-     */
+    /** {@return the revision to read at; 0 for the newest} */
     public long getRevision() {
         return revision;
     }
 
-    /**
-     * {@return the order of the answer}
-     */
+    /** {@return the order of the answer} */
     public SortOrder getSortOrder() {
         return sortOrder;
     }
 
-    /**
-     * {@return what is sorted by}
-     */
+    /** {@return what is sorted by} */
     public SortTarget getSortField() {
         return sortTarget;
     }
 
-    /**
-     * {@return whether the member may answer from its own state, which can be old}
-     */
+    /** {@return whether the member may answer from its own state, which can be old} */
     public boolean isSerializable() {
         return serializable;
     }
 
-    /**
-     * {@return whether values are left out}
-     */
+    /** {@return whether values are left out} */
     public boolean isKeysOnly() {
         return keysOnly;
     }
 
-    /**
-     * {@return whether only the number of keys is answered}
-     */
+    /** {@return whether only the number of keys is answered} */
     public boolean isCountOnly() {
         return countOnly;
     }
 
-    /**
-     * {@return the lowest creation revision of keys to answer; 0 for any}
-     */
+    /** {@return the lowest creation revision of keys to answer; 0 for any} */
     public long getMinCreateRevision() {
         return minCreateRevision;
     }
 
-    /**
-     * {@return the highest creation revision of keys to answer; 0 for any}
-     */
+    /** {@return the highest creation revision of keys to answer; 0 for any} */
     public long getMaxCreateRevision() {
         return maxCreateRevision;
     }
 
-    /**
-     * {@return the lowest write revision of keys to answer; 0 for any}
-     */
+    /** {@return the lowest write revision of keys to answer; 0 for any} */
     public long getMinModRevision() {
         return minModRevision;
     }
 
-    /**
-     * {@return the highest write revision of keys to answer; 0 for any}
-     */
+    /** {@return the highest write revision of keys to answer; 0 for any} */
     public long getMaxModRevision() {
         return maxModRevision;
     }
 
-    /**
-     * {@return whether all keys that begin with the key are meant}
-     */
+    /** {@return whether all keys that begin with the key are meant} */
     public boolean isPrefix() {
         return prefix;
     }
@@ -344,9 +316,7 @@ public final class GetOption {
             return withRange(OptionsUtil.prefixEndOf(prefix));
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public GetOption build() {
             return new GetOption(this);
         }

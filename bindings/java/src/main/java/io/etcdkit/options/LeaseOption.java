@@ -11,9 +11,7 @@ public final class LeaseOption {
         attachedKeys = builder.attachedKeys;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -28,9 +26,7 @@ public final class LeaseOption {
         return builder();
     }
 
-    /**
-     * {@return whether the keys of the lease are answered}
-     */
+    /** {@return whether the keys of the lease are answered} */
     public boolean isAttachedKeys() {
         return attachedKeys;
     }
@@ -51,9 +47,7 @@ public final class LeaseOption {
             return this;
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public LeaseOption build() {
             return new LeaseOption(this);
         }

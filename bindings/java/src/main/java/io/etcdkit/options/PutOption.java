@@ -19,9 +19,7 @@ public final class PutOption {
         autoRetry = builder.autoRetry;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -36,37 +34,27 @@ public final class PutOption {
         return builder();
     }
 
-    /**
-     * {@return the lease the key will belong to; 0 for none}
-     */
+    /** {@return the lease the key will belong to; 0 for none} */
     public long getLeaseId() {
         return leaseId;
     }
 
-    /**
-     * {@return whether the previous pair is answered}
-     */
+    /** {@return whether the previous pair is answered} */
     public boolean getPrevKV() {
         return prevKV;
     }
 
-    /**
-     * {@return whether the key keeps its value}
-     */
+    /** {@return whether the key keeps its value} */
     public boolean isIgnoreValue() {
         return ignoreValue;
     }
 
-    /**
-     * {@return whether the key keeps its lease}
-     */
+    /** {@return whether the key keeps its lease} */
     public boolean isIgnoreLease() {
         return ignoreLease;
     }
 
-    /**
-     * {@return whether the program allows the write to be repeated; see the setter}
-     */
+    /** {@return whether the program allows the write to be repeated; see the setter} */
     public boolean isAutoRetry() {
         return autoRetry;
     }
@@ -123,8 +111,8 @@ public final class PutOption {
         }
 
         /**
-         * Says that the write may be repeated. Accepted for programs that say it; the core repeats a write only when it was
-         * provably not carried out, which needs no permission.
+         * Says that the write may be repeated. Accepted for programs that say it; the core repeats
+         * a write only when it was provably not carried out, which needs no permission.
          *
          * @return this builder
          */
@@ -133,9 +121,7 @@ public final class PutOption {
             return this;
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public PutOption build() {
             return new PutOption(this);
         }

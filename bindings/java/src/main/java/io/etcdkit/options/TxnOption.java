@@ -11,16 +11,12 @@ public final class TxnOption {
         autoRetry = builder.autoRetry;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
 
-    /**
-     * {@return whether the program allows the write to be repeated; see the setter}
-     */
+    /** {@return whether the program allows the write to be repeated; see the setter} */
     public boolean isAutoRetry() {
         return autoRetry;
     }
@@ -32,8 +28,8 @@ public final class TxnOption {
         private Builder() {}
 
         /**
-         * Says that the write may be repeated. Accepted for programs that say it; the core repeats a write only when it was
-         * provably not carried out, which needs no permission.
+         * Says that the write may be repeated. Accepted for programs that say it; the core repeats
+         * a write only when it was provably not carried out, which needs no permission.
          *
          * @return this builder
          */
@@ -42,9 +38,7 @@ public final class TxnOption {
             return this;
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public TxnOption build() {
             return new TxnOption(this);
         }

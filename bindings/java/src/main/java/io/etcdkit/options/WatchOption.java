@@ -31,9 +31,7 @@ public final class WatchOption {
         prefix = builder.prefix;
     }
 
-    /**
-     * {@return a builder with the defaults}
-     */
+    /** {@return a builder with the defaults} */
     public static Builder builder() {
         return new Builder();
     }
@@ -48,23 +46,17 @@ public final class WatchOption {
         return builder();
     }
 
-    /**
-     * {@return the end of the range, which is not part of it}
-     */
+    /** {@return the end of the range, which is not part of it} */
     public Optional<ByteSequence> getEndKey() {
         return Optional.ofNullable(endKey);
     }
 
-    /**
-     * {@return the revision to begin with; 0 for now}
-     */
+    /** {@return the revision to begin with; 0 for now} */
     public long getRevision() {
         return revision;
     }
 
-    /**
-     * {@return whether events have the pair before the change}
-     */
+    /** {@return whether events have the pair before the change} */
     public boolean isPrevKV() {
         return prevKV;
     }
@@ -76,37 +68,30 @@ public final class WatchOption {
         return progressNotify;
     }
 
-    /**
-     * {@return whether the listener is told that the watch was created}
-     */
+    /** {@return whether the listener is told that the watch was created} */
     public boolean isCreatedNotify() {
         return createdNotify;
     }
 
-    /**
-     * {@return whether writes are left out}
-     */
+    /** {@return whether writes are left out} */
     public boolean isNoPut() {
         return noPut;
     }
 
-    /**
-     * {@return whether deletes are left out}
-     */
+    /** {@return whether deletes are left out} */
     public boolean isNoDelete() {
         return noDelete;
     }
 
     /**
-     * {@return whether the watch is to fail over from a member that sees no leader; the core always does}
+     * {@return whether the watch is to fail over from a member that sees no leader; the core always
+     * does}
      */
     public boolean withRequireLeader() {
         return requireLeader;
     }
 
-    /**
-     * {@return whether all keys that begin with the key are meant}
-     */
+    /** {@return whether all keys that begin with the key are meant} */
     public boolean isPrefix() {
         return prefix;
     }
@@ -159,9 +144,11 @@ public final class WatchOption {
         }
 
         /**
-         * Asks to be told now and then, while nothing happens, up to which revision the watch has been served.
+         * Asks to be told now and then, while nothing happens, up to which revision the watch has
+         * been served.
          *
-         * @param value whether a quiet watch is told now and then up to which revision it has been served
+         * @param value whether a quiet watch is told now and then up to which revision it has been
+         *     served
          * @return this builder
          */
         public Builder withProgressNotify(boolean value) {
@@ -205,7 +192,8 @@ public final class WatchOption {
         /**
          * Asks for a member that sees a leader. The core always does.
          *
-         * @param value whether the watch is to fail over from a member that sees no leader; the core always does
+         * @param value whether the watch is to fail over from a member that sees no leader; the
+         *     core always does
          * @return this builder
          */
         public Builder withRequireLeader(boolean value) {
@@ -236,9 +224,7 @@ public final class WatchOption {
             return withRange(OptionsUtil.prefixEndOf(prefix));
         }
 
-        /**
-         * {@return the options}
-         */
+        /** {@return the options} */
         public WatchOption build() {
             return new WatchOption(this);
         }

@@ -74,9 +74,7 @@ public final class Observers {
             return this;
         }
 
-        /**
-         * {@return the observer}
-         */
+        /** {@return the observer} */
         public StreamObserver<V> build() {
             return new FunctionObserver<>(onNext, onError, onCompleted);
         }

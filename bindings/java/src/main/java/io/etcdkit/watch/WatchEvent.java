@@ -22,7 +22,8 @@ public class WatchEvent {
      * Makes an event.
      *
      * @param keyValue the key after the change; of a deleted one the key and the revision alone
-     * @param prevKV the pair before the change, {@link KeyValue#NONE} if there was none or it was not asked for
+     * @param prevKV the pair before the change, {@link KeyValue#NONE} if there was none or it was
+     *     not asked for
      * @param eventType what happened
      */
     public WatchEvent(KeyValue keyValue, KeyValue prevKV, EventType eventType) {
@@ -31,23 +32,20 @@ public class WatchEvent {
         this.eventType = eventType;
     }
 
-    /**
-     * {@return the key after the change; of a deleted one the key and the revision alone}
-     */
+    /** {@return the key after the change; of a deleted one the key and the revision alone} */
     public KeyValue getKeyValue() {
         return keyValue;
     }
 
     /**
-     * {@return the pair before the change; {@link KeyValue#NONE} if there was none or it was not asked for}
+     * {@return the pair before the change; {@link KeyValue#NONE} if there was none or it was not
+     * asked for}
      */
     public KeyValue getPrevKV() {
         return prevKV;
     }
 
-    /**
-     * {@return what happened}
-     */
+    /** {@return what happened} */
     public EventType getEventType() {
         return eventType;
     }

@@ -3,7 +3,10 @@ package io.etcdkit.watch;
 import io.etcdkit.AbstractResponse;
 import java.util.List;
 
-/** What a watch tells: events of one or more revisions, whole revisions at a time; or that it was created; or how far it is. */
+/**
+ * What a watch tells: events of one or more revisions, whole revisions at a time; or that it was
+ * created; or how far it is.
+ */
 public class WatchResponse extends AbstractResponse {
     private final List<WatchEvent> events;
     private final boolean created;
@@ -21,23 +24,20 @@ public class WatchResponse extends AbstractResponse {
         this.created = created;
     }
 
-    /**
-     * {@return the events, in the order in which they happened}
-     */
+    /** {@return the events, in the order in which they happened} */
     public List<WatchEvent> getEvents() {
         return events;
     }
 
     /**
-     * {@return whether it tells only up to which revision, that of the header, the watch has been served}
+     * {@return whether it tells only up to which revision, that of the header, the watch has been
+     * served}
      */
     public boolean isProgressNotify() {
         return events.isEmpty() && !created && getHeader().getRevision() != 0;
     }
 
-    /**
-     * {@return whether it tells that the watch was created}
-     */
+    /** {@return whether it tells that the watch was created} */
     public boolean isCreatedNotify() {
         return created;
     }

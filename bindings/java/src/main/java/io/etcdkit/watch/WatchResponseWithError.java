@@ -27,16 +27,12 @@ public class WatchResponseWithError {
         this.exception = exception;
     }
 
-    /**
-     * {@return the response, or null}
-     */
+    /** {@return the response, or null} */
     public WatchResponse getWatchResponse() {
         return watchResponse;
     }
 
-    /**
-     * {@return the error, or null}
-     */
+    /** {@return the error, or null} */
     public EtcdException getException() {
         return exception;
     }

@@ -12,9 +12,7 @@ public class CompactedException extends EtcdException {
         this.compactedRevision = compactedRevision;
     }
 
-    /**
-     * {@return the revision up to which history is gone; a watch can begin above it}
-     */
+    /** {@return the revision up to which history is gone; a watch can begin above it} */
     public long getCompactedRevision() {
         return compactedRevision;
     }

@@ -45,9 +45,7 @@ public enum ErrorCode {
         this.number = number;
     }
 
-    /**
-     * {@return gRPC's number of the code}
-     */
+    /** {@return gRPC's number of the code} */
     public int number() {
         return number;
     }

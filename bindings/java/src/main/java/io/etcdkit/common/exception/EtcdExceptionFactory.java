@@ -9,7 +9,8 @@ import java.util.concurrent.ExecutionException;
 
 /** Makes the exceptions of this package. */
 public final class EtcdExceptionFactory {
-    private static final String COMPACTED = "etcdserver: mvcc: required revision has been compacted";
+    private static final String COMPACTED =
+            "etcdserver: mvcc: required revision has been compacted";
 
     private EtcdExceptionFactory() {}
 
@@ -60,37 +61,27 @@ public final class EtcdExceptionFactory {
         return new CompactedException(ErrorCode.OUT_OF_RANGE, COMPACTED, compactedRevision);
     }
 
-    /**
-     * {@return the exception of a watcher that is closed}
-     */
+    /** {@return the exception of a watcher that is closed} */
     public static ClosedWatcherException newClosedWatcherException() {
         return new ClosedWatcherException();
     }
 
-    /**
-     * {@return the exception of a watch client that is closed}
-     */
+    /** {@return the exception of a watch client that is closed} */
     public static ClosedClientException newClosedWatchClientException() {
         return new ClosedClientException("the watch client is closed");
     }
 
-    /**
-     * {@return the exception of a lease client that is closed}
-     */
+    /** {@return the exception of a lease client that is closed} */
     public static ClosedClientException newClosedLeaseClientException() {
         return new ClosedClientException("the lease client is closed");
     }
 
-    /**
-     * {@return the exception of a keep-alive listener that is closed}
-     */
+    /** {@return the exception of a keep-alive listener that is closed} */
     public static ClosedKeepAliveListenerException newClosedKeepAliveListenerException() {
         return new ClosedKeepAliveListenerException();
     }
 
-    /**
-     * {@return the exception of a snapshot that is closed}
-     */
+    /** {@return the exception of a snapshot that is closed} */
     public static ClosedSnapshotException newClosedSnapshotException() {
         return new ClosedSnapshotException();
     }
