@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 
 use crate::dist::Profile;
 use crate::step::{Steps, command, installed, root};
-use crate::{csharp, go, java, python};
+use crate::{csharp, go, java, node, python};
 
 /// A language of the tour.
 struct Language {
@@ -23,6 +23,8 @@ const LANGUAGES: &[Language] = &[
     Language { name: "C#", program: csharp::TOUR },
     Language { name: "Go", program: go::TOUR },
     Language { name: "Java", program: java::TOUR },
+    Language { name: "Node", program: node::TOUR },
+    Language { name: "Bun", program: node::TOUR_IN_BUN },
 ];
 
 /// What one program printed: (step, what it saw), or why it did not get there.
@@ -54,6 +56,7 @@ pub(crate) fn build(steps: &mut Steps) {
     csharp::build(steps);
     go::build(steps, Profile::Release);
     java::build(steps);
+    node::build(steps);
 }
 
 /// Runs the tour in every language that was built.
@@ -70,6 +73,9 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
             continue;
         }
         if language.name == "Java" && !java::built() {
+            continue;
+        }
+        if matches!(language.name, "Node" | "Bun") && !node::present() {
             continue;
         }
         heading(&format!("The tour in {}", language.name));

@@ -9,6 +9,7 @@ mod dist;
 mod generate;
 mod go;
 mod java;
+mod node;
 mod peers;
 mod python;
 mod server;

@@ -2,7 +2,7 @@
 
 use crate::dist::Profile;
 use crate::step::{Steps, command, installed};
-use crate::{check, consumers, csharp, demo, dist, generate, go, java, peers};
+use crate::{check, consumers, csharp, demo, dist, generate, go, java, node, peers};
 
 const SPEC: &str = "target/release/etcdkit-spec";
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
@@ -18,6 +18,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     dist::build(&mut steps, Profile::Release);
     python_steps(&mut steps);
     csharp::steps(&mut steps);
+    node::steps(&mut steps);
     go::steps(&mut steps);
     java::steps(&mut steps);
     peers::install(&mut steps);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcdkit::{Client, ConnectOptions};
+use etcdkit::{Client, ConnectOptions, Connector, TlsPem};
 use etcdkit_bridge::{BridgeError, Scope};
 use napi::Env;
-use napi::bindgen_prelude::{BigInt, JsValue, Unknown};
+use napi::bindgen_prelude::{BigInt, Buffer, JsValue, Unknown};
 use napi_derive::napi;
 use tokio::sync::OnceCell;
 
@@ -18,6 +18,9 @@ use crate::schema::schema;
 
 /// Longest time limit: a year, which nobody means literally, and which no clock arithmetic overflows.
 const MILLISECONDS_MAX: f64 = 365.0 * 24.0 * 3600.0 * 1000.0;
+
+/// Methods that wait for their turn at the server: without a limit unless one is given.
+const WAITING: &[&str] = &["/v3lockpb.Lock/Lock", "/v3electionpb.Election/Campaign"];
 
 /// What a client is made with. Times are in milliseconds; what is missing has the core's default.
 #[napi(object)]
@@ -38,18 +41,32 @@ pub struct ClientConfig {
     pub keep_alive_timeout: Option<f64>,
     /// Whether connections without open calls are pinged too.
     pub keep_alive_while_idle: Option<bool>,
+    /// Certificates to trust, PEM.
+    pub ca: Option<Buffer>,
+    /// The client's own certificate with its chain, PEM.
+    pub cert: Option<Buffer>,
+    /// The private key of `cert`, PEM.
+    pub key: Option<Buffer>,
 }
 
 /// The core's client, made on the runtime by the first call that needs it.
 pub(crate) struct Lazy {
     hosts: Vec<String>,
+    /// Where connections do not go to the hosts but to a server of this process.
+    connector: Option<Connector>,
     options: ConnectOptions,
     client: OnceCell<Client>,
 }
 
 impl Lazy {
     pub(crate) async fn client(&self) -> Result<Client, BridgeError> {
-        let connect = || Client::connect(self.hosts.clone(), Some(self.options.clone()));
+        let connect = || async {
+            let options = Some(self.options.clone());
+            match self.connector.clone() {
+                Some(connector) => Client::connect_through(connector, options).await,
+                None => Client::connect(self.hosts.clone(), options).await,
+            }
+        };
         Ok(self.client.get_or_try_init(connect).await?.clone())
     }
 }
@@ -85,26 +102,7 @@ impl NativeClient {
     /// Reads the configuration; does not connect.
     #[napi(constructor, catch_unwind)]
     pub fn new(boundary: &Boundary, config: ClientConfig) -> napi::Result<Self> {
-        let (gate, mut options) = (boundary.gate(), ConnectOptions::new());
-        if let (Some(user), Some(password)) = (config.user, config.password) {
-            options = options.with_user(user, password);
-        }
-        if let Some(limit) = config.connect_timeout {
-            options = options.with_connect_timeout(milliseconds(limit)?);
-        }
-        if let Some(limit) = config.request_timeout {
-            options = options.with_timeout(milliseconds(limit)?);
-        }
-        if config.keep_alive_interval.is_some() || config.keep_alive_timeout.is_some() {
-            let interval =
-                config.keep_alive_interval.map_or(Ok(etcdkit::KEEP_ALIVE_INTERVAL), milliseconds)?;
-            let patience = config.keep_alive_timeout.map_or(Ok(etcdkit::KEEP_ALIVE_TIMEOUT), milliseconds)?;
-            options = options.with_keep_alive(interval, patience);
-        }
-        options = options.with_keep_alive_while_idle(config.keep_alive_while_idle.unwrap_or(false));
-        let scope = gate.scope().child();
-        let lazy = Arc::new(Lazy { hosts: config.hosts, options, client: OnceCell::new() });
-        Ok(NativeClient { link: Link { lazy, gate, scope } })
+        Self::make(boundary, config, None)
     }
 
     /// Makes the client and logs in; the first call does it too.
@@ -134,6 +132,8 @@ impl NativeClient {
         let js = unsafe { Js::new(env.raw()) };
         let request = Bytes::from(encode(js, schema, &schema.messages[method.input], request.raw())?);
         let timeout = timeout.map(milliseconds).transpose()?;
+        let waits = WAITING.contains(&method.path.as_str());
+        let timeout = timeout.or(waits.then(|| Duration::from_secs_f64(MILLISECONDS_MAX / 1000.0)));
         let lazy = self.link.lazy.clone();
         Ok(self.link.start(&env, tag, async move {
             let client = limited(lazy.client().await?, timeout);
@@ -167,9 +167,51 @@ impl NativeClient {
 }
 
 impl NativeClient {
+    /// Makes a client of the hosts, or of what a connector connects to.
+    pub(crate) fn make(
+        boundary: &Boundary,
+        config: ClientConfig,
+        connector: Option<Connector>,
+    ) -> napi::Result<Self> {
+        let gate = boundary.gate();
+        let scope = gate.scope().child();
+        let hosts = config.hosts.clone();
+        let lazy = Arc::new(Lazy { hosts, connector, options: options(config)?, client: OnceCell::new() });
+        Ok(NativeClient { link: Link { lazy, gate, scope } })
+    }
+
     pub(crate) fn link(&self) -> Link {
         self.link.clone()
     }
+}
+
+fn options(config: ClientConfig) -> napi::Result<ConnectOptions> {
+    let mut options = ConnectOptions::new();
+    if let (Some(user), Some(password)) = (config.user, config.password) {
+        options = options.with_user(user, password);
+    }
+    if let Some(limit) = config.connect_timeout {
+        options = options.with_connect_timeout(milliseconds(limit)?);
+    }
+    if let Some(limit) = config.request_timeout {
+        options = options.with_timeout(milliseconds(limit)?);
+    }
+    if config.keep_alive_interval.is_some() || config.keep_alive_timeout.is_some() {
+        let interval = config.keep_alive_interval.map_or(Ok(etcdkit::KEEP_ALIVE_INTERVAL), milliseconds)?;
+        let patience = config.keep_alive_timeout.map_or(Ok(etcdkit::KEEP_ALIVE_TIMEOUT), milliseconds)?;
+        options = options.with_keep_alive(interval, patience);
+    }
+    let bytes = |part: Option<Buffer>| part.map(|part| part.to_vec()).unwrap_or_default();
+    let pem = TlsPem {
+        ca: bytes(config.ca),
+        cert: bytes(config.cert),
+        key: bytes(config.key),
+        ..Default::default()
+    };
+    if !(pem.ca.is_empty() && pem.cert.is_empty() && pem.key.is_empty()) {
+        options = options.with_tls_pem(&pem).map_err(|error| type_error(error.to_string()))?;
+    }
+    Ok(options.with_keep_alive_while_idle(config.keep_alive_while_idle.unwrap_or(false)))
 }
 
 pub(crate) fn limited(client: Client, timeout: Option<Duration>) -> Client {

@@ -1,8 +1,10 @@
 //! A server inside the process of the program.
 
+use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use etcdkit::Connector;
 use etcdkit_bridge::{BridgeError, Kind};
 use etcdkit_server::backend::EngineKind;
 use etcdkit_server::{BlockingServer, Server, StartError};
@@ -12,15 +14,19 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 
 use crate::boundary::{Answer, Boundary, Gate};
+use crate::client::{ClientConfig, NativeClient};
 use crate::js::type_error;
+
+/// What a client of a server that does not run is told.
+const STOPPED: &str = "the server in this process has stopped";
 
 /// What a server is started with.
 #[napi(object)]
 pub struct ServerConfig {
     /// Where it keeps its data; in memory when missing.
     pub data_dir: Option<String>,
-    /// `host:port`; port 0 takes a free one.
-    pub listen: String,
+    /// `host:port`; port 0 takes a free one. No port at all when missing: only clients of this process reach it.
+    pub listen: Option<String>,
     /// Name of the member.
     pub name: String,
     /// `redb`, `sled` or `memory`.
@@ -47,7 +53,11 @@ impl NativeServer {
     pub fn start(&self, env: Env, tag: u32, config: ServerConfig) -> napi::Result<BigInt> {
         let engine = config.storage_engine.as_deref().map(EngineKind::from_str).transpose();
         let engine = engine.map_err(|error| type_error(error.to_string()))?;
-        let mut builder = Server::builder().listen(config.listen).name(config.name);
+        let mut builder = Server::builder().name(config.name);
+        builder = match config.listen {
+            Some(listen) => builder.listen(listen),
+            None => builder.in_process(),
+        };
         builder = match config.data_dir {
             Some(data_dir) => builder.data_dir(data_dir),
             None => builder.memory(),
@@ -65,6 +75,22 @@ impl NativeServer {
             });
             Ok(Answer::Text(started.await?))
         }))
+    }
+
+    /// A client of this server that needs no port. It goes on when the server is stopped and started again.
+    #[napi(catch_unwind)]
+    pub fn client(&self, boundary: &Boundary, config: ClientConfig) -> napi::Result<NativeClient> {
+        let running = self.running.clone();
+        let connector = Connector::new(move |_| {
+            let way = running.lock().as_ref().map(BlockingServer::in_process);
+            async move {
+                match way {
+                    Some(way) => way.connect().await,
+                    None => Err(io::Error::new(io::ErrorKind::ConnectionRefused, STOPPED)),
+                }
+            }
+        });
+        NativeClient::make(boundary, config, Some(connector))
     }
 
     /// Stops it; answers when what it accepted is safe and its port is free. Stopping again does nothing.

@@ -59,7 +59,10 @@ export class Role {
   /** The permissions that the role has. */
   async permissions(options?: CallOptions): Promise<IPermissionResult[]> {
     const { perm } = await this.client.roleGet({ role: this.name }, options);
-    return perm.map(({ permType, key, range_end }) => ({ permission: permType, range: new Range(key, range_end) }));
+    return perm.map(({ permType, key, range_end }) => ({
+      permission: permType,
+      range: new Range(key, range_end),
+    }));
   }
 
   /** Gives the role to a user. */

@@ -284,7 +284,9 @@ export class MultiRangeBuilder extends RangeBuilder<{ [key: string]: string }> {
 
   /** The request; without a range it reads all keys. */
   private whole(): IRangeRequest {
-    return this.request.key === undefined ? { ...this.request, key: zeroKey, range_end: zeroKey } : this.request;
+    return this.request.key === undefined
+      ? { ...this.request, key: zeroKey, range_end: zeroKey }
+      : this.request;
   }
 
   private async mapValues<T>(map: (value: Buffer) => T): Promise<{ [key: string]: T }> {
@@ -511,7 +513,9 @@ export class ComparatorBuilder {
 
   /** Operations and builders as operations. */
   mapOperations(ops: (IRequestOp | IOperation)[]): Promise<IRequestOp>[] {
-    return ops.map(op => ('op' in op && typeof op.op === 'function' ? op.op() : Promise.resolve(op as IRequestOp)));
+    return ops.map(op =>
+      'op' in op && typeof op.op === 'function' ? op.op() : Promise.resolve(op as IRequestOp),
+    );
   }
 }
 

@@ -23,7 +23,9 @@ export function toBuffer(input: string | Buffer | number | Uint8Array): Buffer {
   if (typeof input === 'string') {
     return Buffer.from(input);
   }
-  throw new TypeError(`a key or value is a string, a Buffer or a number, not ${input === null ? 'null' : typeof input}`);
+  throw new TypeError(
+    `a key or value is a string, a Buffer or a number, not ${input === null ? 'null' : typeof input}`,
+  );
 }
 
 /** The first key behind those that start with `prefix`. */

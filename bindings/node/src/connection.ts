@@ -5,7 +5,14 @@
 import { boundary, start } from './calls';
 import { castGrpcError } from './errors';
 import { type NativeClient, type NativeClientConfig, native } from './native';
-import { type CallOptions, type CallOptionsFactory, type IOptions, type IPolicy, resolveCallOptions, timeLeft } from './options';
+import {
+  type CallOptions,
+  type CallOptionsFactory,
+  type IOptions,
+  type IPolicy,
+  resolveCallOptions,
+  timeLeft,
+} from './options';
 import type { CallContext, ICallable, Services } from './rpc';
 import { openStream } from './streams';
 
@@ -46,6 +53,9 @@ function configOf(options: IOptions): NativeClientConfig {
     keepAliveInterval: milliseconds('grpc.keepalive_time_ms'),
     keepAliveTimeout: milliseconds('grpc.keepalive_timeout_ms'),
     keepAliveWhileIdle: Boolean(grpc['grpc.keepalive_permit_without_calls']),
+    ca: options.credentials?.rootCertificate,
+    cert: options.credentials?.certChain,
+    key: options.credentials?.privateKey,
   };
 }
 
@@ -67,7 +77,8 @@ export class ConnectionPool implements ICallable<unknown> {
   constructor(readonly options: IOptions) {
     this.callOptionsFactory = options.defaultCallOptions;
     this.policies = policiesOf(options);
-    this.native = new native.NativeClient(boundary, configOf(options));
+    const config = configOf(options);
+    this.native = options.server ? options.server.connect(config) : new native.NativeClient(boundary, config);
   }
 
   /** Lets a stand-in take all calls. */
@@ -85,7 +96,12 @@ export class ConnectionPool implements ICallable<unknown> {
     this.native.close();
   }
 
-  exec<R>(service: keyof typeof Services, method: string, params: unknown, options?: CallOptions): Promise<R> {
+  exec<R>(
+    service: keyof typeof Services,
+    method: string,
+    params: unknown,
+    options?: CallOptions,
+  ): Promise<R> {
     if (this.stand?.exec) {
       return this.stand.exec(service, method, params, options);
     }
@@ -93,10 +109,18 @@ export class ConnectionPool implements ICallable<unknown> {
     if (this.policies.length === 0) {
       return call();
     }
-    return this.policies.reduceRight<() => Promise<R>>((inner, policy) => () => policy.execute(inner), call)();
+    return this.policies.reduceRight<() => Promise<R>>(
+      (inner, policy) => () => policy.execute(inner),
+      call,
+    )();
   }
 
-  private call<R>(service: keyof typeof Services, method: string, params: unknown, options?: CallOptions): Promise<R> {
+  private call<R>(
+    service: keyof typeof Services,
+    method: string,
+    params: unknown,
+    options?: CallOptions,
+  ): Promise<R> {
     const resolved =
       this.callOptionsFactory === undefined ? options : this.resolve(options, service, method, params, false);
     return start(
@@ -121,7 +145,7 @@ export class ConnectionPool implements ICallable<unknown> {
     if (this.stand?.open) {
       return this.stand.open(service, method, params, options);
     }
-    return openStream(this.native, method, this.resolve(options, service, method, params, true));
+    return openStream(this.native, method, params, this.resolve(options, service, method, params, true));
   }
 
   async withConnection<R>(

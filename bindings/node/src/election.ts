@@ -39,7 +39,7 @@ export class Election {
   async leader(encoding: BufferEncoding | 'buffer' = 'utf-8'): Promise<string | Buffer | undefined> {
     const observer = new native.NativeObserver(this.parent.connection.native, this.prefix);
     const response = await start<ILeaderResponse | undefined>('Election', tag => observer.leader(tag));
-    return valueOf(response?.kv, encoding);
+    return leaderValue(response?.kv, encoding);
   }
 
   /** Follows the leadership; resolves when the present leader is known. */
@@ -50,7 +50,10 @@ export class Election {
   }
 }
 
-function valueOf(kv: IKeyValue | null | undefined, encoding: BufferEncoding | 'buffer'): string | Buffer | undefined {
+function leaderValue(
+  kv: IKeyValue | null | undefined,
+  encoding: BufferEncoding | 'buffer',
+): string | Buffer | undefined {
   if (kv === null || kv === undefined) {
     return undefined;
   }
@@ -69,6 +72,7 @@ export class Campaign extends EventEmitter {
   private leading = false;
   private token?: string;
 
+  /** Made by `campaign()`. @internal */
   constructor(pool: ConnectionPool, name: Buffer, value: Buffer, ttl: number) {
     super();
     this.value = value;
@@ -138,7 +142,9 @@ export class Campaign extends EventEmitter {
 
   private async enter(name: Buffer, value: Buffer, ttl: number): Promise<string> {
     await start('Election', tag => this.native.open(tag, Math.ceil(ttl)));
-    const [key, token] = await start<[Buffer, string]>('Election', tag => this.native.enter(tag, name, value));
+    const [key, token] = await start<[Buffer, string]>('Election', tag =>
+      this.native.enter(tag, name, value),
+    );
     this.token = token;
     return key.toString();
   }
@@ -186,6 +192,7 @@ export class ElectionObserver extends EventEmitter {
   private running = true;
   private current?: IKeyValue;
 
+  /** Made by `observe()`. @internal */
   constructor(pool: ConnectionPool, name: Buffer) {
     super();
     this.native = new native.NativeObserver(pool.native, name);
@@ -211,7 +218,12 @@ export class ElectionObserver extends EventEmitter {
   leader(encoding?: BufferEncoding): string | undefined;
   leader(encoding: 'buffer'): Buffer | undefined;
   leader(encoding: BufferEncoding | 'buffer' = 'utf-8'): string | Buffer | undefined {
-    return valueOf(this.current, encoding);
+    return leaderValue(this.current, encoding);
+  }
+
+  /** The leader's key with its value; undefined when nobody leads. */
+  get leaderPair(): IKeyValue | undefined {
+    return this.current;
   }
 
   /** Ends the observation. */

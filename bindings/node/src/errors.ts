@@ -38,7 +38,9 @@ export class ClientRuntimeError extends Error {
 /** The client was closed before or during the call. */
 export class ClientClosedError extends EtcdkitError {
   constructor(namespace: string) {
-    super(`Tried to call a ${namespace} method on etcdkit, but the client was already closed; make a new client`);
+    super(
+      `Tried to call a ${namespace} method on etcdkit, but the client was already closed; make a new client`,
+    );
   }
 }
 

@@ -19,10 +19,17 @@ import { Role, User } from './auth';
 import { emptyKey } from './bytes';
 import { boundary, start } from './calls';
 import { ConnectionPool } from './connection';
-import { Naming } from './naming';
 import { Namespace } from './namespace';
+import { Naming } from './naming';
 import type { IOptions } from './options';
-import { AuthClient, ClusterClient, type ICallable, MaintenanceClient } from './rpc';
+import {
+  AuthClient,
+  ClusterClient,
+  ElectionClient,
+  type ICallable,
+  LockClient,
+  MaintenanceClient,
+} from './rpc';
 
 export * from './auth';
 export {
@@ -41,10 +48,10 @@ export {
 export { NSApplicator } from './bytes';
 export { Campaign, Election, ElectionObserver } from './election';
 export {
-  castGrpcError,
-  castGrpcErrorMessage,
   ClientClosedError,
   ClientRuntimeError,
+  castGrpcError,
+  castGrpcErrorMessage,
   EtcdAuthenticationFailedError,
   EtcdError,
   EtcdInvalidAuthTokenError,
@@ -83,8 +90,8 @@ export {
 } from './errors';
 export { type ILeaseOptions, Lease, LeaseState } from './lease';
 export { type IAcquireOptions, Lock } from './lock';
-export { type IEndpoint, Naming, Registration } from './naming';
 export { Namespace } from './namespace';
+export { type IEndpoint, Naming, Registration } from './naming';
 export type { CallOptions, CallOptionsFactory, IOptions, IPolicy } from './options';
 export { type Rangable, Range } from './range';
 export * from './rpc';
@@ -105,12 +112,18 @@ export class Etcd3 extends Namespace {
   readonly maintenance: MaintenanceClient;
   /** The cluster service, as it is on the wire. */
   readonly cluster: ClusterClient;
+  /** The lock service of the server, as it is on the wire; `lock()` survives what it does not. */
+  readonly lockClient: LockClient;
+  /** The election service of the server, as it is on the wire; `election()` survives what it does not. */
+  readonly electionClient: ElectionClient;
 
   constructor(options: IOptions = { hosts: '127.0.0.1:2379' }) {
     super(emptyKey, new ConnectionPool(options));
     this.auth = new AuthClient(this.connection);
     this.maintenance = new MaintenanceClient(this.connection);
     this.cluster = new ClusterClient(this.connection);
+    this.lockClient = new LockClient(this.connection);
+    this.electionClient = new ElectionClient(this.connection);
   }
 
   /** The roles. */

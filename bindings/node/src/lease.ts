@@ -23,11 +23,7 @@ export interface ILeaseOptions extends CallOptions {
 }
 
 /** What happened to a renewal. @internal */
-type Renewal =
-  | ['fired']
-  | ['succeeded', ILeaseKeepAliveResponse]
-  | ['failed', string]
-  | ['lost', string];
+type Renewal = ['fired'] | ['succeeded', ILeaseKeepAliveResponse] | ['failed', string] | ['lost', string];
 
 /**
  * Something that lives for a number of seconds unless it is renewed; keys attached to it end with it.
@@ -47,6 +43,7 @@ export class Lease extends EventEmitter {
     return this.innerState;
   }
 
+  /** Made by `lease()`. @internal */
   constructor(
     private readonly pool: ConnectionPool,
     private readonly namespace: NSApplicator,
@@ -95,13 +92,15 @@ export class Lease extends EventEmitter {
 
   /** Writes a key that ends with the lease. */
   put(key: string | Buffer): PutBuilder {
-    return new LeasedPutBuilder(new KVClient(this.pool), this.namespace, key, error => this.lose(error)).lease(
-      this.grant(),
-    );
+    return new LeasedPutBuilder(new KVClient(this.pool), this.namespace, key, error =>
+      this.lose(error),
+    ).lease(this.grant());
   }
 
   /** Renews the lease once. */
-  async keepaliveOnce(options: CallOptions | undefined = this.defaultOptions): Promise<ILeaseKeepAliveResponse> {
+  async keepaliveOnce(
+    options: CallOptions | undefined = this.defaultOptions,
+  ): Promise<ILeaseKeepAliveResponse> {
     const id = await this.grant();
     const response = await start<ILeaseKeepAliveResponse>(
       'Lease',

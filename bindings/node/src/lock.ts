@@ -33,6 +33,7 @@ export class Lock {
   private native?: NativeLock;
   private held?: Held;
 
+  /** Made by `lock()`. @internal */
   constructor(
     private readonly pool: ConnectionPool,
     private readonly namespace: NSApplicator,
@@ -92,6 +93,11 @@ export class Lock {
    */
   get fencingToken(): string | null {
     return this.held?.fencingToken ?? null;
+  }
+
+  /** The holder's own key, which exists as long as the lock is held; null while it is not. */
+  get holderKey(): Buffer | null {
+    return this.held?.key ?? null;
   }
 
   /** Asks the server whether the lock is still held. */

@@ -1,4 +1,11 @@
-import { ComparatorBuilder, type comparator, DeleteBuilder, MultiRangeBuilder, PutBuilder, SingleRangeBuilder } from './builder';
+import {
+  ComparatorBuilder,
+  type comparator,
+  DeleteBuilder,
+  MultiRangeBuilder,
+  PutBuilder,
+  SingleRangeBuilder,
+} from './builder';
 import { NSApplicator, toBuffer } from './bytes';
 import type { ConnectionPool } from './connection';
 import { Election } from './election';
@@ -19,6 +26,7 @@ export class Namespace {
   readonly watchClient: WatchClient;
   private readonly applicator: NSApplicator;
 
+  /** @internal */
   protected constructor(
     /** The prefix of the namespace. */
     readonly prefix: Buffer,

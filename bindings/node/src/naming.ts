@@ -20,6 +20,7 @@ export interface IEndpoint {
  * other. The service's name is not prefixed by a namespace.
  */
 export class Naming {
+  /** Made by `naming()`. @internal */
   constructor(
     private readonly pool: ConnectionPool,
     /** The name of the service; its instances are the keys under it. */
@@ -48,6 +49,7 @@ export class Naming {
 
 /** A registered instance. */
 export class Registration {
+  /** Made by `register()`. @internal */
   constructor(
     private readonly naming: NativeNaming,
     /** The key it is registered under. */

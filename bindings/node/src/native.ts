@@ -36,6 +36,9 @@ export interface NativeClientConfig {
   keepAliveInterval?: number;
   keepAliveTimeout?: number;
   keepAliveWhileIdle?: boolean;
+  ca?: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
 }
 
 /** @internal */
@@ -101,7 +104,7 @@ export interface NativeSnapshot {
 /** @internal */
 export interface NativeServerConfig {
   dataDir?: string;
-  listen: string;
+  listen?: string;
   name: string;
   storageEngine?: string;
 }
@@ -109,6 +112,7 @@ export interface NativeServerConfig {
 /** @internal */
 export interface NativeServer {
   start(tag: number, config: NativeServerConfig): bigint;
+  client(boundary: NativeBoundary, config: NativeClientConfig): NativeClient;
   stop(tag: number): bigint;
 }
 
@@ -132,8 +136,8 @@ export interface NativeModule {
 /** Names the library of another place, for those who build their own. */
 const OVERRIDE = 'ETCDKIT_NODE_LIBRARY';
 
-/** The platform as the packages are named: `linux-x64-gnu`. */
-function platform(): string {
+/** The platform as the packages are named: `linux-x64-gnu`. @internal */
+export function platform(): string {
   const { platform, arch } = process;
   if (platform === 'linux') {
     return `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}`;

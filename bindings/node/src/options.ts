@@ -1,4 +1,5 @@
 import type { CallContext } from './rpc';
+import type { Server } from './server';
 
 /** Options of one call. */
 export interface CallOptions {
@@ -19,7 +20,9 @@ export interface IPolicy {
 /** Options of a client. */
 export interface IOptions {
   /** `host:port` or URLs of the members; one is enough, several let calls fail over. */
-  hosts: string[] | string;
+  hosts?: string[] | string;
+  /** A server of this process, reached without a port; instead of `hosts`. */
+  server?: Server;
   /** Certificates for https hosts, in PEM. */
   credentials?: { rootCertificate: Buffer; privateKey?: Buffer; certChain?: Buffer };
   /** Options of gRPC channels; the `grpc.keepalive_*` ones have an effect. */

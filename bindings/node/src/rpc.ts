@@ -9,7 +9,12 @@ export interface ICallable<T> {
   /** Runs a unary call. */
   exec<R>(service: keyof typeof Services, method: string, params: unknown, options?: CallOptions): Promise<R>;
   /** Opens a stream. */
-  open(service: keyof typeof Services, method: string, params: unknown, options?: CallOptions): Promise<unknown>;
+  open(
+    service: keyof typeof Services,
+    method: string,
+    params: unknown,
+    options?: CallOptions,
+  ): Promise<unknown>;
   /** Runs something with a connection. The core owns the connections, so only a stand-in sees it called. */
   withConnection<R>(
     service: keyof typeof Services,
@@ -70,7 +75,9 @@ export class KVClient {
 
   /** The RPC `etcdserverpb.KV/RangeStream`. */
   rangeStream(req: IRangeRequest, options?: CallOptions): Promise<IResponseStream<IRangeStreamResponse>> {
-    return this.client.open('KV', 'rangeStream', req, options) as Promise<IResponseStream<IRangeStreamResponse>>;
+    return this.client.open('KV', 'rangeStream', req, options) as Promise<
+      IResponseStream<IRangeStreamResponse>
+    >;
   }
 }
 
@@ -99,8 +106,12 @@ export class LeaseClient {
   }
 
   /** The RPC `etcdserverpb.Lease/LeaseKeepAlive`. */
-  leaseKeepAlive(options?: CallOptions): Promise<IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>> {
-    return this.client.open('Lease', 'leaseKeepAlive', {}, options) as Promise<IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>>;
+  leaseKeepAlive(
+    options?: CallOptions,
+  ): Promise<IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>> {
+    return this.client.open('Lease', 'leaseKeepAlive', {}, options) as Promise<
+      IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>
+    >;
   }
 }
 
@@ -175,7 +186,9 @@ export class MaintenanceClient {
 
   /** The RPC `etcdserverpb.Maintenance/Snapshot`. */
   snapshot(options?: CallOptions): Promise<IResponseStream<ISnapshotResponse>> {
-    return this.client.open('Maintenance', 'snapshot', {}, options) as Promise<IResponseStream<ISnapshotResponse>>;
+    return this.client.open('Maintenance', 'snapshot', {}, options) as Promise<
+      IResponseStream<ISnapshotResponse>
+    >;
   }
 }
 
@@ -224,7 +237,10 @@ export class AuthClient {
   }
 
   /** The RPC `etcdserverpb.Auth/UserChangePassword`. */
-  userChangePassword(req: IAuthUserChangePasswordRequest, options?: CallOptions): Promise<IAuthUserChangePasswordResponse> {
+  userChangePassword(
+    req: IAuthUserChangePasswordRequest,
+    options?: CallOptions,
+  ): Promise<IAuthUserChangePasswordResponse> {
     return this.client.exec('Auth', 'userChangePassword', req, options);
   }
 
@@ -234,7 +250,10 @@ export class AuthClient {
   }
 
   /** The RPC `etcdserverpb.Auth/UserRevokeRole`. */
-  userRevokeRole(req: IAuthUserRevokeRoleRequest, options?: CallOptions): Promise<IAuthUserRevokeRoleResponse> {
+  userRevokeRole(
+    req: IAuthUserRevokeRoleRequest,
+    options?: CallOptions,
+  ): Promise<IAuthUserRevokeRoleResponse> {
     return this.client.exec('Auth', 'userRevokeRole', req, options);
   }
 
@@ -259,12 +278,18 @@ export class AuthClient {
   }
 
   /** The RPC `etcdserverpb.Auth/RoleGrantPermission`. */
-  roleGrantPermission(req: IAuthRoleGrantPermissionRequest, options?: CallOptions): Promise<IAuthRoleGrantPermissionResponse> {
+  roleGrantPermission(
+    req: IAuthRoleGrantPermissionRequest,
+    options?: CallOptions,
+  ): Promise<IAuthRoleGrantPermissionResponse> {
     return this.client.exec('Auth', 'roleGrantPermission', req, options);
   }
 
   /** The RPC `etcdserverpb.Auth/RoleRevokePermission`. */
-  roleRevokePermission(req: IAuthRoleRevokePermissionRequest, options?: CallOptions): Promise<IAuthRoleRevokePermissionResponse> {
+  roleRevokePermission(
+    req: IAuthRoleRevokePermissionRequest,
+    options?: CallOptions,
+  ): Promise<IAuthRoleRevokePermissionResponse> {
     return this.client.exec('Auth', 'roleRevokePermission', req, options);
   }
 }
@@ -320,7 +345,9 @@ export class WatchClient {
 
   /** The RPC `etcdserverpb.Watch/Watch`. */
   watch(options?: CallOptions): Promise<IDuplexStream<IWatchRequest, IWatchResponse>> {
-    return this.client.open('Watch', 'watch', {}, options) as Promise<IDuplexStream<IWatchRequest, IWatchResponse>>;
+    return this.client.open('Watch', 'watch', {}, options) as Promise<
+      IDuplexStream<IWatchRequest, IWatchResponse>
+    >;
   }
 }
 
@@ -1096,52 +1123,62 @@ export const Services = {
 
 /** What a call is, for functions that choose its options. */
 export type CallContext =
-  | { service: 'KV'; method: 'range'; isStream: false; params: IRangeRequest; }
-  | { service: 'KV'; method: 'put'; isStream: false; params: IPutRequest; }
-  | { service: 'KV'; method: 'deleteRange'; isStream: false; params: IDeleteRangeRequest; }
-  | { service: 'KV'; method: 'txn'; isStream: false; params: ITxnRequest; }
-  | { service: 'KV'; method: 'compact'; isStream: false; params: ICompactionRequest; }
-  | { service: 'KV'; method: 'rangeStream'; isStream: true; }
-  | { service: 'Lease'; method: 'leaseGrant'; isStream: false; params: ILeaseGrantRequest; }
-  | { service: 'Lease'; method: 'leaseRevoke'; isStream: false; params: ILeaseRevokeRequest; }
-  | { service: 'Lease'; method: 'leaseTimeToLive'; isStream: false; params: ILeaseTimeToLiveRequest; }
-  | { service: 'Lease'; method: 'leaseLeases'; isStream: false; }
-  | { service: 'Lease'; method: 'leaseKeepAlive'; isStream: true; }
-  | { service: 'Cluster'; method: 'memberAdd'; isStream: false; params: IMemberAddRequest; }
-  | { service: 'Cluster'; method: 'memberRemove'; isStream: false; params: IMemberRemoveRequest; }
-  | { service: 'Cluster'; method: 'memberUpdate'; isStream: false; params: IMemberUpdateRequest; }
-  | { service: 'Cluster'; method: 'memberList'; isStream: false; params: IMemberListRequest; }
-  | { service: 'Cluster'; method: 'memberPromote'; isStream: false; params: IMemberPromoteRequest; }
-  | { service: 'Maintenance'; method: 'alarm'; isStream: false; params: IAlarmRequest; }
-  | { service: 'Maintenance'; method: 'status'; isStream: false; }
-  | { service: 'Maintenance'; method: 'defragment'; isStream: false; }
-  | { service: 'Maintenance'; method: 'hash'; isStream: false; }
-  | { service: 'Maintenance'; method: 'hashKV'; isStream: false; params: IHashKVRequest; }
-  | { service: 'Maintenance'; method: 'moveLeader'; isStream: false; params: IMoveLeaderRequest; }
-  | { service: 'Maintenance'; method: 'downgrade'; isStream: false; params: IDowngradeRequest; }
-  | { service: 'Maintenance'; method: 'snapshot'; isStream: true; }
-  | { service: 'Auth'; method: 'authEnable'; isStream: false; }
-  | { service: 'Auth'; method: 'authDisable'; isStream: false; }
-  | { service: 'Auth'; method: 'authStatus'; isStream: false; }
-  | { service: 'Auth'; method: 'authenticate'; isStream: false; params: IAuthenticateRequest; }
-  | { service: 'Auth'; method: 'userAdd'; isStream: false; params: IAuthUserAddRequest; }
-  | { service: 'Auth'; method: 'userGet'; isStream: false; params: IAuthUserGetRequest; }
-  | { service: 'Auth'; method: 'userList'; isStream: false; }
-  | { service: 'Auth'; method: 'userDelete'; isStream: false; params: IAuthUserDeleteRequest; }
-  | { service: 'Auth'; method: 'userChangePassword'; isStream: false; params: IAuthUserChangePasswordRequest; }
-  | { service: 'Auth'; method: 'userGrantRole'; isStream: false; params: IAuthUserGrantRoleRequest; }
-  | { service: 'Auth'; method: 'userRevokeRole'; isStream: false; params: IAuthUserRevokeRoleRequest; }
-  | { service: 'Auth'; method: 'roleAdd'; isStream: false; params: IAuthRoleAddRequest; }
-  | { service: 'Auth'; method: 'roleGet'; isStream: false; params: IAuthRoleGetRequest; }
-  | { service: 'Auth'; method: 'roleList'; isStream: false; }
-  | { service: 'Auth'; method: 'roleDelete'; isStream: false; params: IAuthRoleDeleteRequest; }
-  | { service: 'Auth'; method: 'roleGrantPermission'; isStream: false; params: IAuthRoleGrantPermissionRequest; }
-  | { service: 'Auth'; method: 'roleRevokePermission'; isStream: false; params: IAuthRoleRevokePermissionRequest; }
-  | { service: 'Lock'; method: 'lock'; isStream: false; params: ILockRequest; }
-  | { service: 'Lock'; method: 'unlock'; isStream: false; params: IUnlockRequest; }
-  | { service: 'Election'; method: 'campaign'; isStream: false; params: ICampaignRequest; }
-  | { service: 'Election'; method: 'proclaim'; isStream: false; params: IProclaimRequest; }
-  | { service: 'Election'; method: 'leader'; isStream: false; params: ILeaderRequest; }
-  | { service: 'Election'; method: 'resign'; isStream: false; params: IResignRequest; }
-  | { service: 'Election'; method: 'observe'; isStream: true; }
-  | { service: 'Watch'; method: 'watch'; isStream: true; };
+  | { service: 'KV'; method: 'range'; isStream: false; params: IRangeRequest }
+  | { service: 'KV'; method: 'put'; isStream: false; params: IPutRequest }
+  | { service: 'KV'; method: 'deleteRange'; isStream: false; params: IDeleteRangeRequest }
+  | { service: 'KV'; method: 'txn'; isStream: false; params: ITxnRequest }
+  | { service: 'KV'; method: 'compact'; isStream: false; params: ICompactionRequest }
+  | { service: 'KV'; method: 'rangeStream'; isStream: true }
+  | { service: 'Lease'; method: 'leaseGrant'; isStream: false; params: ILeaseGrantRequest }
+  | { service: 'Lease'; method: 'leaseRevoke'; isStream: false; params: ILeaseRevokeRequest }
+  | { service: 'Lease'; method: 'leaseTimeToLive'; isStream: false; params: ILeaseTimeToLiveRequest }
+  | { service: 'Lease'; method: 'leaseLeases'; isStream: false }
+  | { service: 'Lease'; method: 'leaseKeepAlive'; isStream: true }
+  | { service: 'Cluster'; method: 'memberAdd'; isStream: false; params: IMemberAddRequest }
+  | { service: 'Cluster'; method: 'memberRemove'; isStream: false; params: IMemberRemoveRequest }
+  | { service: 'Cluster'; method: 'memberUpdate'; isStream: false; params: IMemberUpdateRequest }
+  | { service: 'Cluster'; method: 'memberList'; isStream: false; params: IMemberListRequest }
+  | { service: 'Cluster'; method: 'memberPromote'; isStream: false; params: IMemberPromoteRequest }
+  | { service: 'Maintenance'; method: 'alarm'; isStream: false; params: IAlarmRequest }
+  | { service: 'Maintenance'; method: 'status'; isStream: false }
+  | { service: 'Maintenance'; method: 'defragment'; isStream: false }
+  | { service: 'Maintenance'; method: 'hash'; isStream: false }
+  | { service: 'Maintenance'; method: 'hashKV'; isStream: false; params: IHashKVRequest }
+  | { service: 'Maintenance'; method: 'moveLeader'; isStream: false; params: IMoveLeaderRequest }
+  | { service: 'Maintenance'; method: 'downgrade'; isStream: false; params: IDowngradeRequest }
+  | { service: 'Maintenance'; method: 'snapshot'; isStream: true }
+  | { service: 'Auth'; method: 'authEnable'; isStream: false }
+  | { service: 'Auth'; method: 'authDisable'; isStream: false }
+  | { service: 'Auth'; method: 'authStatus'; isStream: false }
+  | { service: 'Auth'; method: 'authenticate'; isStream: false; params: IAuthenticateRequest }
+  | { service: 'Auth'; method: 'userAdd'; isStream: false; params: IAuthUserAddRequest }
+  | { service: 'Auth'; method: 'userGet'; isStream: false; params: IAuthUserGetRequest }
+  | { service: 'Auth'; method: 'userList'; isStream: false }
+  | { service: 'Auth'; method: 'userDelete'; isStream: false; params: IAuthUserDeleteRequest }
+  | { service: 'Auth'; method: 'userChangePassword'; isStream: false; params: IAuthUserChangePasswordRequest }
+  | { service: 'Auth'; method: 'userGrantRole'; isStream: false; params: IAuthUserGrantRoleRequest }
+  | { service: 'Auth'; method: 'userRevokeRole'; isStream: false; params: IAuthUserRevokeRoleRequest }
+  | { service: 'Auth'; method: 'roleAdd'; isStream: false; params: IAuthRoleAddRequest }
+  | { service: 'Auth'; method: 'roleGet'; isStream: false; params: IAuthRoleGetRequest }
+  | { service: 'Auth'; method: 'roleList'; isStream: false }
+  | { service: 'Auth'; method: 'roleDelete'; isStream: false; params: IAuthRoleDeleteRequest }
+  | {
+      service: 'Auth';
+      method: 'roleGrantPermission';
+      isStream: false;
+      params: IAuthRoleGrantPermissionRequest;
+    }
+  | {
+      service: 'Auth';
+      method: 'roleRevokePermission';
+      isStream: false;
+      params: IAuthRoleRevokePermissionRequest;
+    }
+  | { service: 'Lock'; method: 'lock'; isStream: false; params: ILockRequest }
+  | { service: 'Lock'; method: 'unlock'; isStream: false; params: IUnlockRequest }
+  | { service: 'Election'; method: 'campaign'; isStream: false; params: ICampaignRequest }
+  | { service: 'Election'; method: 'proclaim'; isStream: false; params: IProclaimRequest }
+  | { service: 'Election'; method: 'leader'; isStream: false; params: ILeaderRequest }
+  | { service: 'Election'; method: 'resign'; isStream: false; params: IResignRequest }
+  | { service: 'Election'; method: 'observe'; isStream: true }
+  | { service: 'Watch'; method: 'watch'; isStream: true };

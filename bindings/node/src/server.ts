@@ -1,5 +1,5 @@
 import { boundary, start } from './calls';
-import { type NativeServer, native } from './native';
+import { type NativeClient, type NativeClientConfig, type NativeServer, native } from './native';
 
 /** Options of an embedded server. */
 export interface IServerOptions {
@@ -7,6 +7,8 @@ export interface IServerOptions {
   dataDir?: string;
   /** `host:port`; port 0, the default, takes a free one. */
   listen?: string;
+  /** Opens no port at all: clients are made with `new Etcd3({ server })`. */
+  inProcess?: boolean;
   /** Name of the member; `default` by default. */
   name?: string;
   /** `redb` by default, or `sled`. */
@@ -16,7 +18,7 @@ export interface IServerOptions {
 const DEFAULT_LISTEN = '127.0.0.1:0';
 
 /** Running servers: each keeps the process alive. */
-const running = new Map<Server, NodeJS.Timeout>();
+const alive = new Map<Server, NodeJS.Timeout>();
 /** Longest pause that a timer of Node can have. */
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 
@@ -25,7 +27,8 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  * client can use it. Like a server of node:http it keeps the process alive until it is stopped or `unref()` is called.
  */
 export class Server {
-  private native?: NativeServer;
+  private readonly native: NativeServer = new native.NativeServer(boundary);
+  private running = false;
   private address = '';
 
   private constructor(private readonly options: IServerOptions) {}
@@ -37,27 +40,28 @@ export class Server {
     return server;
   }
 
-  /** The address of the server, such as `http://127.0.0.1:34567`; for `hosts` of a client. */
+  /** The address of the server, such as `http://127.0.0.1:34567`, for `hosts` of a client; empty without a port. */
   get endpoint(): string {
     return this.address;
   }
 
   /** Starts the server again after `stop()`, on the same address. Does nothing while it runs. */
   async start(): Promise<void> {
-    if (this.native !== undefined) {
+    if (this.running) {
       return;
     }
-    const made = new native.NativeServer(boundary);
-    const { dataDir, name = 'default', storageEngine } = this.options;
-    const listen = this.address === '' ? (this.options.listen ?? DEFAULT_LISTEN) : this.address;
-    this.native = made;
+    const { dataDir, inProcess, name = 'default', storageEngine } = this.options;
+    const first = inProcess ? undefined : (this.options.listen ?? DEFAULT_LISTEN);
+    const listen = this.address === '' ? first : this.address;
+    this.running = true;
     try {
-      this.address = await start<string>('Server', tag => made.start(tag, { dataDir, listen, name, storageEngine }));
+      const config = { dataDir, listen, name, storageEngine };
+      this.address = await start<string>('Server', tag => this.native.start(tag, config));
     } catch (error) {
-      this.native = undefined;
+      this.running = false;
       throw error;
     }
-    running.set(
+    alive.set(
       this,
       setInterval(() => undefined, LONGEST_PAUSE_MS),
     );
@@ -65,25 +69,27 @@ export class Server {
 
   /** Stops the server; resolves when what it accepted is safe and its port is free. Stopping again does nothing. */
   async stop(): Promise<void> {
-    const stopping = this.native;
-    this.native = undefined;
-    clearInterval(running.get(this));
-    running.delete(this);
-    if (stopping !== undefined) {
-      await start('Server', tag => stopping.stop(tag));
-    }
+    clearInterval(alive.get(this));
+    alive.delete(this);
+    this.running = false;
+    await start('Server', tag => this.native.stop(tag));
   }
 
   /** Lets the process end while the server runs. */
   unref(): this {
-    running.get(this)?.unref();
+    alive.get(this)?.unref();
     return this;
   }
 
   /** Keeps the process alive while the server runs. */
   ref(): this {
-    running.get(this)?.ref();
+    alive.get(this)?.ref();
     return this;
+  }
+
+  /** A client that needs no port. @internal */
+  connect(config: NativeClientConfig): NativeClient {
+    return this.native.client(boundary, config);
   }
 
   /** Stops the server at the end of an `await using` block. */

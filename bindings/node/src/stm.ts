@@ -54,7 +54,12 @@ type Write =
 const NOTHING: IRangeResponse = { header: null as never, kvs: [], more: false, count: '0' };
 
 function found(key: Buffer, value: Buffer | undefined): IRangeResponse {
-  const pair = { key: Buffer.from(key), value: value ?? Buffer.alloc(0), create_revision: '0', mod_revision: '0' };
+  const pair = {
+    key: Buffer.from(key),
+    value: value ?? Buffer.alloc(0),
+    create_revision: '0',
+    mod_revision: '0',
+  };
   return { ...NOTHING, kvs: [{ ...pair, version: '0', lease: '0' }], count: '1' };
 }
 

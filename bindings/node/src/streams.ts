@@ -3,11 +3,19 @@
  */
 
 import { EventEmitter } from 'node:events';
+import { toBuffer } from './bytes';
 import { start } from './calls';
 import { GRPCNotImplementedError } from './errors';
-import { type NativeClient, type NativeSnapshot, type NativeWatch, native } from './native';
+import {
+  type NativeClient,
+  type NativeObserver,
+  type NativeSnapshot,
+  type NativeWatch,
+  native,
+} from './native';
 import { type CallOptions, timeLeft } from './options';
 import type {
+  ILeaderResponse,
   ILeaseKeepAliveRequest,
   ILeaseKeepAliveResponse,
   ISnapshotResponse,
@@ -77,7 +85,9 @@ class WatchStream extends Stream {
     const id = wanted === '0' ? String(this.lastId++) : wanted;
     const watch = new native.NativeWatch(this.client);
     this.watches.set(id, watch);
-    const opened = await start<IWatchResponse[]>('Watch', tag => watch.open(tag, request, timeLeft(this.options)));
+    const opened = await start<IWatchResponse[]>('Watch', tag =>
+      watch.open(tag, request, timeLeft(this.options)),
+    );
     for (let batch = opened; batch.length > 0; batch = await start('Watch', tag => watch.next(tag))) {
       for (const response of batch) {
         emitSafely(this, 'data', { ...response, watch_id: id });
@@ -93,7 +103,9 @@ class WatchStream extends Stream {
     this.watches.delete(id);
     watch.close();
     const response = { header: null, watch_id: id, created: false, canceled: true, compact_revision: '0' };
-    setImmediate(() => emitSafely(this, 'data', { ...response, cancel_reason: '', fragment: false, events: [] }));
+    setImmediate(() =>
+      emitSafely(this, 'data', { ...response, cancel_reason: '', fragment: false, events: [] }),
+    );
   }
 
   protected release(): void {
@@ -114,7 +126,9 @@ class KeepAliveStream extends Stream {
 
   write(request: ILeaseKeepAliveRequest): void {
     const lease = BigInt(request.ID ?? 0);
-    start<ILeaseKeepAliveResponse>('Lease', tag => this.client.keepAliveOnce(tag, lease, timeLeft(this.options))).then(
+    start<ILeaseKeepAliveResponse>('Lease', tag =>
+      this.client.keepAliveOnce(tag, lease, timeLeft(this.options)),
+    ).then(
       response => {
         if (!this.ended) {
           emitSafely(this, 'data', response);
@@ -125,6 +139,31 @@ class KeepAliveStream extends Stream {
   }
 
   protected release(): void {}
+}
+
+class LeaderStream extends Stream {
+  private readonly observer: NativeObserver;
+
+  constructor(client: NativeClient, name: Buffer) {
+    super();
+    this.observer = new native.NativeObserver(client, name);
+    setImmediate(() => this.read().catch(error => this.fail(error)));
+  }
+
+  private async read(): Promise<void> {
+    while (!this.ended) {
+      const response = await start<ILeaderResponse | undefined>('Election', tag => this.observer.next(tag));
+      if (response === undefined) {
+        this.cancel();
+      } else if (response.kv) {
+        emitSafely(this, 'data', response);
+      }
+    }
+  }
+
+  protected release(): void {
+    this.observer.close();
+  }
 }
 
 class SnapshotStream extends Stream {
@@ -153,12 +192,19 @@ class SnapshotStream extends Stream {
 }
 
 /** Opens a stream by the name of its method. @internal */
-export function openStream(client: NativeClient, method: string, options?: CallOptions): EventEmitter {
+export function openStream(
+  client: NativeClient,
+  method: string,
+  request: unknown,
+  options?: CallOptions,
+): EventEmitter {
   switch (method) {
     case 'watch':
       return new WatchStream(client, options);
     case 'leaseKeepAlive':
       return new KeepAliveStream(client, options);
+    case 'observe':
+      return new LeaderStream(client, toBuffer((request as { name?: Buffer }).name ?? ''));
     case 'snapshot':
       return new SnapshotStream(client);
     default:

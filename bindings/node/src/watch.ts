@@ -10,7 +10,7 @@ import { EventEmitter } from 'node:events';
 import { type NSApplicator, toBuffer } from './bytes';
 import { start } from './calls';
 import type { ConnectionPool } from './connection';
-import { castGrpcErrorMessage, ClientClosedError, EtcdWatchCompactedError } from './errors';
+import { ClientClosedError, castGrpcErrorMessage, EtcdWatchCompactedError } from './errors';
 import { type NativeWatch, native } from './native';
 import { type CallOptions, timeLeft } from './options';
 import { type Rangable, Range } from './range';
@@ -20,8 +20,8 @@ import { emitSafely } from './streams';
 /** The filter that leaves only one kind of change. */
 const ONLY = { put: FilterType.Nodelete, delete: FilterType.Noput };
 
-/** Events whose listeners are a reason to fetch changes. */
-const READING = new Set(['put', 'delete', 'data', 'end', 'error', 'disconnected']);
+/** Events whose listeners take changes. */
+const READING = ['put', 'delete', 'data'];
 
 /** One change, as `for await` gives it. */
 export interface IWatchEvent {
@@ -37,6 +37,7 @@ export class WatchBuilder {
   private readonly request: IWatchCreateRequest = { progress_notify: true };
   private callOptions?: CallOptions;
 
+  /** Made by `watch()`. @internal */
   constructor(
     private readonly pool: ConnectionPool,
     private readonly namespace: NSApplicator,
@@ -158,8 +159,8 @@ class Feed {
  * A watch: an EventEmitter, and an async iterable of its changes.
  *
  * Events: `connecting` and `connected` at the beginning, `put` and `delete` for each change, `data` for each response,
- * `end` after `cancel()` or when the client is closed, `error` when the server ended the watch. Nothing is fetched
- * while there is neither a listener nor an iterator, so no change is missed before the first one.
+ * `end` after `cancel()` or when the client is closed, `error` when the server ended the watch. Changes are held while
+ * there is neither a listener for them nor an iterator, so none is missed before the first one.
  */
 export class Watcher extends EventEmitter implements AsyncIterable<IWatchEvent> {
   /** The id within the stream; null until the watch is registered. */
@@ -173,6 +174,7 @@ export class Watcher extends EventEmitter implements AsyncIterable<IWatchEvent> 
   private awaited = false;
   private wake?: () => void;
 
+  /** Made by a builder. @internal */
   constructor(
     private readonly pool: ConnectionPool,
     private readonly namespace: NSApplicator,
@@ -183,17 +185,19 @@ export class Watcher extends EventEmitter implements AsyncIterable<IWatchEvent> 
     super();
     this.watch = new native.NativeWatch(this.pool.native);
     this.on('newListener', event => {
-      if (READING.has(event)) {
+      if (READING.includes(String(event))) {
         this.wake?.();
       }
     });
     const opening = Promise.resolve().then(() => this.open());
     this.opened = opening;
     opening.catch(() => undefined);
-    this.finished = opening.then(() => this.read()).then(
-      () => this.finish(),
-      error => this.finish(error),
-    );
+    this.finished = opening
+      .then(() => this.read())
+      .then(
+        () => this.finish(),
+        error => this.finish(error),
+      );
     this.options?.signal?.addEventListener('abort', () => this.close(), { once: true });
   }
 
@@ -274,9 +278,14 @@ export class Watcher extends EventEmitter implements AsyncIterable<IWatchEvent> 
 
   private async read(): Promise<void> {
     for (;;) {
-      await this.reader();
       const batch = await start<IWatchResponse[]>('Watch', tag => this.watch.next(tag));
       if (batch.length === 0) {
+        return;
+      }
+      if (batch.some(response => response.events.length > 0)) {
+        await this.reader();
+      }
+      if (this.ended) {
         return;
       }
       const events: IWatchEvent[] = [];
@@ -290,7 +299,7 @@ export class Watcher extends EventEmitter implements AsyncIterable<IWatchEvent> 
 
   /** Waits until somebody reads, or the watch ends. */
   private async reader(): Promise<void> {
-    while (!this.ended && this.feeds.size === 0 && ![...READING].some(event => this.listenerCount(event) > 0)) {
+    while (!this.ended && this.feeds.size === 0 && !READING.some(event => this.listenerCount(event) > 0)) {
       await new Promise<void>(resolve => {
         this.wake = resolve;
       });

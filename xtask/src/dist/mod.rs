@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 
 use crate::step::{Steps, installed, root};
-use crate::{csharp, java, python};
+use crate::{csharp, java, node, python};
 
 /// The most a stripped native library may have: what a package with one platform weighs on a slow line.
 const NATIVE_BYTES_MAX: u64 = 15 << 20;
@@ -68,6 +68,10 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
     if in_workspace("etcdkit-ffi") {
         steps.step("dist: c", || c::make(profile));
         steps.step("dist: go", || go::make(profile));
+    }
+    match node::missing() {
+        None => steps.step("dist: node", || node::package(&profile.folder())),
+        Some(why) => steps.skip("dist: node", why),
     }
     if csharp::present() {
         steps.step("dist: nuget", || csharp::pack(&profile.folder()));
