@@ -97,6 +97,17 @@ public final class Core {
         void deliver(Outcome outcome);
     }
 
+    /**
+     * Sends bytes to the core and back, to test and to measure the boundary.
+     *
+     * @param payload the bytes
+     * @return the same bytes
+     */
+    public static CompletableFuture<byte[]> echo(byte[] payload) {
+        Call<byte[]> call = new Call<>(CALLBACKS, outcome -> outcome.payload);
+        return call.start(0, Methods.ECHO, payload, DEFAULT_TIMEOUT);
+    }
+
     /** Starts a call, whose receiver gets one outcome. Returns what {@link Native#cancel} takes. */
     long start(Receiver receiver, long target, int method, byte[] request, long timeoutMs) {
         long tag = tags.incrementAndGet();
