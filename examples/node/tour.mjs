@@ -215,7 +215,11 @@ async function leaderByElection(client, endpoint) {
 
 async function serviceDiscovery(client) {
   const service = client.naming('/service/web');
-  const found = async () => (await service.list()).map(({ address }) => address).sort().join(' ');
+  const found = async () =>
+    (await service.list())
+      .map(({ address }) => address)
+      .sort()
+      .join(' ');
   const first = await service.register('10.0.0.1:80');
   const second = await service.register('10.0.0.2:80');
   const both = await found();

@@ -40,7 +40,12 @@ async function watchRate(client) {
     seen += 1;
   });
   const begun = performance.now();
-  await rate(WRITERS, (number, at) => client.put(`watched/${number}/${at % 100}`).value(VALUE).exec());
+  await rate(WRITERS, (number, at) =>
+    client
+      .put(`watched/${number}/${at % 100}`)
+      .value(VALUE)
+      .exec(),
+  );
   const result = (seen / (performance.now() - begun)) * 1000;
   await watcher.cancel();
   return result;
@@ -48,7 +53,11 @@ async function watchRate(client) {
 
 const client = new etcd.Etcd3({ hosts: address });
 await client.put('key').value(VALUE);
-const put = area => (number, at) => client.put(`${area}/${number}/${at % 1000}`).value(VALUE).exec();
+const put = area => (number, at) =>
+  client
+    .put(`${area}/${number}/${at % 1000}`)
+    .value(VALUE)
+    .exec();
 const get = () => client.get('key').buffer();
 console.log('put', await rate(1, put('put')));
 console.log('get', await rate(1, get));

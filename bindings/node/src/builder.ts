@@ -2,7 +2,7 @@
  * Requests built step by step. A builder is a promise that starts when it is awaited.
  */
 
-import { emptyKey, type NSApplicator, toBuffer, zeroKey } from './bytes';
+import { type NSApplicator, toBuffer, zeroKey } from './bytes';
 import type { CallOptions } from './options';
 import { type Rangable, Range } from './range';
 import {
@@ -199,7 +199,7 @@ export class SingleRangeBuilder extends RangeBuilder<string | null> {
 export class MultiRangeBuilder extends RangeBuilder<{ [key: string]: string }> {
   /** Reads the keys that start with `value`. */
   prefix(value: string | Buffer): this {
-    return this.inRange(Range.prefix(this.prefixed(value)));
+    return this.inRange(Range.prefix(value));
   }
 
   /** Reads the keys of a range. */
@@ -275,11 +275,6 @@ export class MultiRangeBuilder extends RangeBuilder<{ [key: string]: string }> {
 
   protected createPromise(): Promise<{ [key: string]: string }> {
     return this.strings();
-  }
-
-  /** An empty prefix stands for all keys, of the namespace if there is one. */
-  private prefixed(value: string | Buffer): Buffer {
-    return toBuffer(value);
   }
 
   /** The request; without a range it reads all keys. */
@@ -518,6 +513,3 @@ export class ComparatorBuilder {
     );
   }
 }
-
-/** The value of a key that does not exist, as a range response. @internal */
-export const noPairs = { key: emptyKey };

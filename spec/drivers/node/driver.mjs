@@ -237,7 +237,12 @@ const VERBS = {
       const response = await client.electionClient.campaign(request, options);
       objects.set(line.id, response.leader);
       const { key, rev, lease } = response.leader;
-      return [...protocol.revision(response), `key=${key.toString('hex')}`, `create=${rev}`, `lease=${lease}`];
+      return [
+        ...protocol.revision(response),
+        `key=${key.toString('hex')}`,
+        `create=${rev}`,
+        `lease=${lease}`,
+      ];
     }
     const election = client.election(ownName(line), line.number('ttl') ?? 60);
     const campaign = await election.campaign(line.data('value')).wait();
@@ -252,7 +257,9 @@ const VERBS = {
       await leader.proclaim(line.data('value'));
       return ['untold=rev'];
     }
-    return protocol.revision(await client.electionClient.proclaim({ leader, value: line.data('value') }, options));
+    return protocol.revision(
+      await client.electionClient.proclaim({ leader, value: line.data('value') }, options),
+    );
   },
 
   async resign(line, client, options) {

@@ -69,7 +69,9 @@ export function failure(line, error) {
 }
 
 export function pair({ key, value, create_revision, mod_revision, version, lease }) {
-  return [key.toString('hex'), value.toString('hex'), create_revision, mod_revision, version, lease].join(':');
+  return [key.toString('hex'), value.toString('hex'), create_revision, mod_revision, version, lease].join(
+    ':',
+  );
 }
 
 const flag = value => (value ? 1 : 0);
@@ -78,7 +80,12 @@ const pairs = list => list.map(kv => `kv=${pair(kv)}`);
 export const revision = response => [`rev=${response.header.revision}`];
 
 export function rangeParts(response) {
-  return [`rev=${response.header.revision}`, `count=${response.count}`, `more=${flag(response.more)}`, ...pairs(response.kvs)];
+  return [
+    `rev=${response.header.revision}`,
+    `count=${response.count}`,
+    `more=${flag(response.more)}`,
+    ...pairs(response.kvs),
+  ];
 }
 
 export function putParts(response) {
