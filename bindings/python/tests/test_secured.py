@@ -139,6 +139,7 @@ def enable(client: etcdkit.MultiEndpointEtcd3Client) -> None:
     client.user_add("ann", "secret")
     client.role_add("own")
     client.role_grant_permission("own", "ann/", prefix=True)
+    client.role_grant_permission("own", "/locks/ann/", prefix=True)
     client.role_grant_permission("own", "shared", "read")
     client.user_grant_role("ann", "own")
     client.auth_enable()
@@ -152,6 +153,7 @@ def test_users_do_what_they_may(plain: str) -> None:
     assert root.user_roles("ann") == ["own"]
     assert root.roles() == ["own"]
     assert root.role_permissions("own") == [
+        ("readwrite", b"/locks/ann/", b"/locks/ann0"),
         ("readwrite", b"ann/", b"ann0"),
         ("read", b"shared", b""),
     ]
@@ -168,6 +170,7 @@ def test_users_do_what_they_may(plain: str) -> None:
     with pytest.raises(RpcError, match="authentication failed"):
         etcdkit.client(endpoint=plain, user="ann", password="wrong").get("ann/key")
     root.role_revoke_permission("own", "ann/", prefix=True)
+    assert len(root.role_permissions("own")) == 2
     root.user_revoke_role("ann", "own")
     root.role_delete("own")
     root.user_delete("ann")
