@@ -67,6 +67,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             steps.step("java: the programs that are compared", java::make_bench);
         }
         peers::install(&mut steps);
+        steps.step("bench: Rust's programs", peers::rust_bench);
         steps.finish()?;
     }
     let text = std::fs::read_to_string(root().join(TABLE)).context(TABLE)?;

@@ -1,11 +1,15 @@
 //! Published clients of other makers, which tests and benchmarks run beside ours: python-etcd3 in an environment of
 //! its own below `target/`, microsoft/etcd3 beside the driver that uses it.
 
-use crate::step::{Steps, installed, root, succeed};
+use crate::step::{Steps, command, installed, root, succeed};
 
 /// The Python that has python-etcd3.
 pub(crate) const PYTHON: &str = "target/peers/python/bin/python";
 const PYTHON_REQUIREMENTS: &str = "spec/peers/python/requirements.txt";
+
+/// A Python that has the compiler of Protocol Buffers, and the program that starts it.
+const PROTOC_ENVIRONMENT: &str = "target/peers/protoc";
+const PROTOC_PACKAGE: &str = "grpcio-tools==1.85.1";
 
 /// Installs them.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -37,5 +41,24 @@ fn python() -> anyhow::Result<()> {
     succeed("python3 -m venv target/peers/python")?;
     succeed(&format!("{PYTHON} -m pip install --quiet --requirement {PYTHON_REQUIREMENTS}"))?;
     std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// The programs of the benchmark in Rust, in `target/bench-sdk/release`. The crate etcd-client asks for protoc, which is
+/// taken from a Python package, so that nobody has to install it.
+pub(crate) fn rust_bench() -> anyhow::Result<()> {
+    let protoc = root().join(PROTOC_ENVIRONMENT).join("bin/protoc");
+    if !protoc.exists() {
+        let python = root().join(PROTOC_ENVIRONMENT).join("bin/python");
+        succeed(&format!("python3 -m venv {PROTOC_ENVIRONMENT}"))?;
+        succeed(&format!("{} -m pip install --quiet {PROTOC_PACKAGE}", python.display()))?;
+        let script = format!("#!/bin/sh\nexec {} -m grpc_tools.protoc \"$@\"\n", python.display());
+        std::fs::write(&protoc, script)?;
+        succeed(&format!("chmod +x {}", protoc.display()))?;
+    }
+    let line = "cargo build --quiet --release --locked --manifest-path benches/sdk/rust/Cargo.toml";
+    let mut build = command(&format!("{line} --target-dir target/bench-sdk"));
+    let status = build.env("PROTOC", protoc).status()?;
+    anyhow::ensure!(status.success(), "`{line}` ended with {status}");
     Ok(())
 }

@@ -84,7 +84,7 @@ fn python_steps(steps: &mut Steps) {
         steps.skip("python", "python3 is not installed");
         return;
     }
-    steps.run("python: ruff", ".venv/bin/ruff check bindings/python spec/drivers/python examples/python");
+    steps.run("python: ruff", ".venv/bin/ruff check bindings/python spec examples benches");
     steps.run("python: types", ".venv/bin/mypy --config-file bindings/python/pyproject.toml");
     steps.run(
         "python: tests",

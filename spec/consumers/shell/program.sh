@@ -24,8 +24,13 @@ if [ -z "$(etcdctl get session)" ]; then echo "session gone"; else echo "session
 revision=$(etcdctl get greeting -w json | sed 's/.*"revision":\([0-9]*\).*/\1/')
 etcdctl put watched 1 > /dev/null
 etcdctl del watched > /dev/null
-# Five lines: PUT, key, value, DELETE, key.
-{ etcdctl watch watched --rev "$((revision + 1))" || true; } | head -n 5 | paste -sd' ' - |
-  sed 's/^PUT \(.*\) \(.*\) DELETE \([a-z]*\).*/event put \1=\2\nevent delete \3/'
+events=$(mktemp)
+etcdctl watch watched --rev "$((revision + 1))" > "$events" &
+watcher=$!
+# PUT, key, value, DELETE, key and an empty value.
+until [ "$(wc -l < "$events")" -ge 6 ]; do sleep 0.05; done
+kill "$watcher"
+paste -sd' ' "$events" | sed 's/^PUT \([^ ]*\) \([^ ]*\) DELETE \([^ ]*\).*/event put \1=\2\nevent delete \3/'
+rm "$events"
 
 etcdctl lock job echo locked

@@ -29,7 +29,7 @@ class Driver:
         fields = dict(word.partition("=")[::2] for word in words)
         try:
             parts = getattr(self, f"_{verb}")(number, fields)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - every failure is an answer
             message = f"{type(error).__name__}: {error}".encode().hex()
             parts = f"err code=Driver msg={message}"
         with self._output:

@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-spec", &["etcdkit", "etcdkit-proto"]),
     ("etcdkit-spec-driver", &["etcdkit"]),
     ("etcdkit-tour", &["etcdkit", "etcdkit-server"]),
+    ("etcdkit-bench-sdk", &["etcdkit"]),
     ("etcdkit-bench", &["etcdkit-proto"]),
     ("etcdkit-xtask", &[]),
 ];
