@@ -14,7 +14,6 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     windows(&mut steps);
     oracle(&mut steps);
     steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
-    steps.run("build for release", "cargo build --release --locked --workspace --quiet");
     dist::build(&mut steps, Profile::Release);
     python_steps(&mut steps);
     csharp::steps(&mut steps);

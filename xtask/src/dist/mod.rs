@@ -53,10 +53,10 @@ pub(crate) fn run(profile: Profile) -> anyhow::Result<()> {
 
 /// The steps that make the packages.
 pub(crate) fn build(steps: &mut Steps, profile: Profile) {
-    let native =
-        NATIVE.iter().filter(|package| in_workspace(package)).map(|package| format!(" -p {package}"));
-    let line = format!("cargo build --profile {} --locked{}", profile.name(), native.collect::<String>());
-    steps.run("dist: native code", &line);
+    steps.run(
+        "dist: native code",
+        &format!("cargo build --profile {} --locked{}", profile.name(), what(profile)),
+    );
     steps.step("dist: bin", || binaries::make(profile));
     if installed("python3") {
         steps.step("dist: python", || python::install(profile));
@@ -83,6 +83,19 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
         Some(program) => steps.skip("dist: maven", &format!("{program} is not installed")),
     }
     steps.step("dist: sizes", || sizes(profile));
+}
+
+/// What cargo builds. The tests need the whole workspace anyway, and building less of it would choose other features
+/// of what it depends on and so build that again.
+fn what(profile: Profile) -> String {
+    match profile {
+        Profile::Release => " --workspace".to_owned(),
+        Profile::Dist => NATIVE
+            .iter()
+            .filter(|package| in_workspace(package))
+            .map(|package| format!(" -p {package}"))
+            .collect(),
+    }
 }
 
 /// Whether the workspace has a crate of that name; packages join as their languages do.
