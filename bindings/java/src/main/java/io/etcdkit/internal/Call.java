@@ -62,7 +62,8 @@ final class Call<T> extends CompletableFuture<T> implements Core.Receiver {
             if (!complete(result)) {
                 abandon(outcome);
             }
-        } catch (Exception error) {
+        } catch (Throwable error) {
+            // Also when memory ran out: who waits must learn that it is over.
             completeExceptionally(Failures.of(error));
         }
     }

@@ -127,12 +127,22 @@ public final class Core {
             int count = Native.next(queue, words, payloads, WAIT_MS);
             for (int index = 0; index < count; index++) {
                 int at = index * Native.RESULT_WORDS;
-                Receiver receiver = receivers.remove(words[at + Native.TAG]);
-                if (receiver != null) {
-                    receiver.deliver(outcome(words, at, payloads[index]));
-                }
+                hand(receivers.remove(words[at + Native.TAG]), words, at, payloads[index]);
                 payloads[index] = null;
             }
+        }
+    }
+
+    /** Whatever goes wrong with one result, such as that no thread can be made, the others must still be handed on. */
+    private static void hand(Receiver receiver, long[] words, int at, byte[] payload) {
+        if (receiver == null) {
+            return;
+        }
+        try {
+            receiver.deliver(outcome(words, at, payload));
+        } catch (Throwable error) {
+            Thread thread = Thread.currentThread();
+            thread.getUncaughtExceptionHandler().uncaughtException(thread, error);
         }
     }
 
