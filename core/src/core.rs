@@ -66,6 +66,20 @@ struct Progress {
     last: Option<Status>,
 }
 
+impl Progress {
+    /// Notes why an attempt failed, unless that says less than what is known: a connection that the server closes for
+    /// a reason shows the reason in one attempt and no more than its end in the next.
+    fn note(&mut self, status: Status) {
+        if self.last.is_none() || !retry::says_little(&status) {
+            self.last = Some(status);
+        }
+    }
+
+    fn why(&mut self) -> Status {
+        self.last.take().unwrap_or_else(|| Status::unavailable("no attempt succeeded"))
+    }
+}
+
 impl Core {
     pub(crate) fn new(balancer: Balancer, options: ConnectOptions) -> Result<Self> {
         let timeout = Some(options.timeout);
@@ -272,7 +286,7 @@ impl Core {
                     if attempt + 1 >= endpoints && Instant::now() >= search_until {
                         return Err(Error::GRpcStatus(status));
                     }
-                    progress.last = Some(status);
+                    progress.note(status);
                     failed = Some(slot);
                     continue;
                 }
@@ -299,7 +313,8 @@ impl Core {
                 Verdict::Again if attempt + 1 < retry::ATTEMPTS_MAX => {
                     self.note_failure(&slot, &status);
                     if retry::never_sent(&status) && Instant::now() >= search_until {
-                        return Err(retry::report(Verdict::Fail, status));
+                        progress.note(status);
+                        return Err(retry::report(Verdict::Fail, progress.why()));
                     }
                     failed = Some(slot);
                 }
@@ -308,10 +323,9 @@ impl Core {
                     return Err(retry::report(verdict, status));
                 }
             }
-            progress.last = Some(status);
+            progress.note(status);
         }
-        let last = progress.last.take().unwrap_or_else(|| Status::unavailable("no attempt succeeded"));
-        Err(retry::report(Verdict::Fail, last))
+        Err(retry::report(Verdict::Fail, progress.why()))
     }
 
     /// A silent endpoint must not eat a read's whole time while another endpoint could answer.

@@ -104,6 +104,18 @@ pub(crate) fn never_sent(status: &Status) -> bool {
     false
 }
 
+/// Whether the failure tells no more than that the connection ended before the request was taken out of the queue.
+pub(crate) fn says_little(status: &Status) -> bool {
+    let mut source = status.source();
+    while let Some(error) = source {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
 /// Makes the error a caller sees.
 pub(crate) fn report(verdict: Verdict, status: Status) -> Error {
     match verdict {

@@ -81,8 +81,9 @@ async fn a_server_that_wants_a_certificate_gets_it() {
     let ca = authority.file("ca.pem", &authority.pem);
     let asking = ["--client-cert-auth", "--trusted-ca-file", &ca];
     let Some(etcd) = start(&authority, &["127.0.0.1"], &asking) else { return };
+    // The server refuses after its part of the handshake, so the client may see no more than the end of a connection.
     let text = refusal(&etcd.endpoint, impatient().with_tls(trusting(&authority))).await;
-    assert!(text.to_lowercase().contains("certificate"), "{text}");
+    assert!(text.starts_with("Unavailable"), "{text}");
 
     let own = authority.sign("someone", &[]);
     let identified = trusting(&authority).identity(Identity::from_pem(&own.cert, &own.key));
