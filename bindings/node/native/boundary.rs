@@ -24,6 +24,8 @@ use crate::schema::{Message, schema};
 /// Results handed over in one turn of the event loop; others wait for the next turn, so that timers and I/O of the
 /// program get theirs. The queue itself is bounded by the calls in flight.
 const TURN_MAX: usize = 1024;
+/// Tags from here on are those of calls that may be cancelled: they start at once, and their number is told.
+const CANCELLABLE: u32 = 1 << 31;
 /// Entries of the array that JavaScript gets, for each result: tag, error or null, value.
 const STRIDE: usize = 3;
 
@@ -44,9 +46,17 @@ pub(crate) enum Answer {
 /// How a call ends.
 pub(crate) type Outcome = Result<Answer, BridgeError>;
 
+/// A call that waits to be started with others.
+struct Submission {
+    tag: u32,
+    begin: Box<dyn FnOnce() -> Result<CallId, BridgeError> + Send>,
+}
+
 /// The queue of one environment.
 struct Queue {
     ready: VecDeque<(u32, Outcome)>,
+    /// Calls of this turn of the event loop. Bounded by what one turn starts; each holds its request only.
+    submitted: Vec<Submission>,
     /// Whether the event loop has been woken and has not come yet.
     woken: bool,
     /// Calls started and not handed over; the event loop stays alive while there are any.
@@ -101,6 +111,9 @@ impl Gate {
     }
 
     /// Starts a call whose outcome is handed over under `tag`. Also a call that is refused is answered that way.
+    ///
+    /// A call that cannot be cancelled waits for [`flush`](Self::flush), because waking the runtime's threads costs
+    /// more than the call: all that one turn of the event loop starts wake them once.
     pub(crate) fn start(
         &self,
         env: &Env,
@@ -109,13 +122,45 @@ impl Gate {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> BigInt {
         self.begin(env);
-        let queue = self.queue.clone();
-        let completion = move |outcome: Outcome| queue.lock().push(tag, outcome);
-        match etcdkit_bridge::start(scope, work, completion) {
+        let (queue, scope) = (self.queue.clone(), scope.clone());
+        let begin = move || {
+            let completion = move |outcome: Outcome| queue.lock().push(tag, outcome);
+            etcdkit_bridge::start(&scope, work, completion)
+        };
+        if tag < CANCELLABLE {
+            self.queue.lock().submitted.push(Submission { tag, begin: Box::new(begin) });
+            return BigInt::from(CallId::default());
+        }
+        match begin() {
             Ok(id) => BigInt::from(id),
             Err(refused) => {
                 self.queue.lock().push(tag, Err(refused));
                 BigInt::from(CallId::default())
+            }
+        }
+    }
+
+    /// Starts the calls that were submitted, on a thread of the runtime.
+    fn flush(&self) {
+        let submitted = std::mem::take(&mut self.queue.lock().submitted);
+        if submitted.is_empty() {
+            return;
+        }
+        let queue = self.queue.clone();
+        let tags: Vec<u32> = submitted.iter().map(|submission| submission.tag).collect();
+        let all = async move {
+            for Submission { tag, begin } in submitted {
+                if let Err(refused) = begin() {
+                    queue.lock().push(tag, Err(refused));
+                }
+            }
+            Ok(())
+        };
+        // The scope is none of the calls': each is started in its own.
+        if let Err(refused) = etcdkit_bridge::start(&Scope::new(), all, |_: Result<(), BridgeError>| {}) {
+            let mut queue = self.queue.lock();
+            for tag in tags {
+                queue.push(tag, Err(refused.clone()));
             }
         }
     }
@@ -152,7 +197,7 @@ impl Gate {
         let abandoned = {
             let mut queue = self.queue.lock();
             queue.wake.0 = ptr::null_mut();
-            std::mem::take(&mut queue.ready)
+            (std::mem::take(&mut queue.ready), std::mem::take(&mut queue.submitted))
         };
         drop(abandoned);
         self.scope.close();
@@ -171,7 +216,7 @@ impl Boundary {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, deliver: Function<'_, Unknown<'_>, ()>) -> napi::Result<Self> {
         let wake = WakeUp(ptr::null_mut());
-        let queue = Queue { ready: VecDeque::new(), woken: false, in_flight: 0, wake };
+        let queue = Queue { ready: VecDeque::new(), submitted: Vec::new(), woken: false, in_flight: 0, wake };
         let gate = Gate { queue: Arc::new(Mutex::new(queue)), scope: Scope::new() };
         gate.queue.lock().wake = wake_up(&env, &deliver, &gate)?;
         // Hooks run in the reverse order of their making, so this one runs before the engine's own for the function.
@@ -192,7 +237,13 @@ impl Boundary {
         }))
     }
 
-    /// Cancels a call; it is answered all the same. Unknown numbers are ignored.
+    /// Starts the calls of this turn of the event loop.
+    #[napi(catch_unwind)]
+    pub fn flush(&self) {
+        self.gate.flush();
+    }
+
+    /// Cancels a call that was given a number; it is answered all the same. Unknown numbers are ignored.
     #[napi(catch_unwind)]
     pub fn cancel(&self, call: BigInt) {
         let (_, id, _) = call.get_u64();

@@ -40,11 +40,21 @@ function deliver(batch: Batch): void {
 /** The boundary of this thread. @internal */
 export const boundary = new native.Boundary(deliver);
 
-function freeTag(): number {
+/** Tags from here on are those of calls that may be cancelled; the native library starts them at once. */
+const CANCELLABLE = 2 ** 31;
+
+function freeTag(first: number): number {
   do {
-    lastTag = (lastTag + 1) >>> 0;
-  } while (inFlight.has(lastTag));
-  return lastTag;
+    lastTag = (lastTag + 1) % CANCELLABLE;
+  } while (inFlight.has(first + lastTag));
+  return first + lastTag;
+}
+
+let flushing = false;
+
+function flush(): void {
+  flushing = false;
+  boundary.flush();
 }
 
 /** The code of a native error about an argument of the wrong type. */
@@ -75,7 +85,7 @@ export function start<T>(service: string, begin: (tag: number) => bigint, signal
       reject(signal.reason);
       return;
     }
-    const tag = freeTag();
+    const tag = freeTag(signal === undefined ? 0 : CANCELLABLE);
     const call: InFlight = { resolve: resolve as (value: unknown) => void, reject, service };
     const id = checked(() => begin(tag));
     inFlight.set(tag, call);
@@ -84,6 +94,10 @@ export function start<T>(service: string, begin: (tag: number) => bigint, signal
       signal.addEventListener('abort', cancel, { once: true });
       call.signal = signal;
       call.release = () => signal.removeEventListener('abort', cancel);
+    } else if (!flushing) {
+      flushing = true;
+      // After the calls that the present results lead to.
+      queueMicrotask(flush);
     }
   });
 }

@@ -23,6 +23,7 @@ export type Batch = unknown[];
 /** @internal */
 export interface NativeBoundary {
   echo(tag: number, payload: Uint8Array | string): bigint;
+  flush(): void;
   cancel(call: bigint): void;
 }
 
