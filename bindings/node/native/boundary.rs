@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use etcdkit_bridge::{BridgeError, CallId, Scope};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use napi::bindgen_prelude::{BigInt, Function, JsValue, Unknown};
 use napi::{Env, sys};
 use napi_derive::napi;
@@ -122,7 +124,12 @@ impl Gate {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> BigInt {
         self.begin(env);
-        let (queue, scope) = (self.queue.clone(), scope.clone());
+        // Boxed, because the machinery around a call is large and would be there once for each kind of call.
+        self.submit(tag, scope.clone(), work.boxed())
+    }
+
+    fn submit(&self, tag: u32, scope: Scope, work: BoxFuture<'static, Outcome>) -> BigInt {
+        let queue = self.queue.clone();
         let begin = move || {
             let completion = move |outcome: Outcome| queue.lock().push(tag, outcome);
             etcdkit_bridge::start(&scope, work, completion)
