@@ -27,7 +27,6 @@ final class JetcdRates implements Rates.Peer {
         client.close();
     }
 
-
     @Override
     public void put(String key) throws Exception {
         kv.put(ByteSequence.from(key, UTF_8), VALUE).get();

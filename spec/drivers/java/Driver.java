@@ -131,8 +131,7 @@ public final class Driver {
                 var locked =
                         client(line).getLockClient().lock(line.bytes("name"), line.number("lease"));
                 var response = await(line, locked);
-                return line.ok(
-                        Answers.revision(response), "key=" + Hex.text(response.getKey()));
+                return line.ok(Answers.revision(response), "key=" + Hex.text(response.getKey()));
             case "rpc_unlock":
                 return line.ok(
                         Answers.revision(
@@ -238,8 +237,7 @@ public final class Driver {
     private String txn(Line line) throws Exception {
         Transactions parts = Transactions.of(line);
         var committed =
-                kv(line)
-                        .txn()
+                kv(line).txn()
                         .If(parts.cmps.toArray(io.etcdkit.op.Cmp[]::new))
                         .Then(parts.thenOps.toArray(io.etcdkit.op.Op[]::new))
                         .Else(parts.elseOps.toArray(io.etcdkit.op.Op[]::new))
@@ -258,8 +256,7 @@ public final class Driver {
                 var granted = await(line, grant);
                 return line.ok("lease=" + granted.getID(), "ttl=" + granted.getTTL());
             case "revoke":
-                return line.ok(
-                        Answers.revision(await(line, leases.revoke(line.number("lease")))));
+                return line.ok(Answers.revision(await(line, leases.revoke(line.number("lease")))));
             case "keepalive":
                 var renewed = await(line, leases.keepAliveOnce(line.number("lease")));
                 return line.ok("lease=" + renewed.getID(), "ttl=" + renewed.getTTL());
@@ -329,8 +326,7 @@ public final class Driver {
                 return line.ok(Answers.revision(resigned));
             case "leader":
                 LeaderResponse response = await(line, election.leader(line.bytes("name")));
-                return line.ok(
-                        Answers.revision(response), "kv=" + Answers.pair(response.getKv()));
+                return line.ok(Answers.revision(response), "kv=" + Answers.pair(response.getKv()));
             default:
                 tell(line.ok());
                 election.observe(line.bytes("name"), new Observing(line.id));

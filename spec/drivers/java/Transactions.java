@@ -55,8 +55,7 @@ final class Transactions {
         ByteSequence key = Hex.bytes(parts[0]);
         switch (name) {
             case "put":
-                PutOption.Builder put =
-                        PutOption.builder().withLeaseId(Long.parseLong(parts[2]));
+                PutOption.Builder put = PutOption.builder().withLeaseId(Long.parseLong(parts[2]));
                 if (parts[3].contains("p")) {
                     put.withPrevKV();
                 }

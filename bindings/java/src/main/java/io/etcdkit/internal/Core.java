@@ -133,7 +133,10 @@ public final class Core {
         }
     }
 
-    /** Whatever goes wrong with one result, such as that no thread can be made, the others must still be handed on. */
+    /**
+     * Whatever goes wrong with one result, such as that no thread can be made, the others must
+     * still be handed on.
+     */
     private static void hand(Receiver receiver, long[] words, int at, byte[] payload) {
         if (receiver == null) {
             return;
