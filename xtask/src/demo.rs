@@ -47,6 +47,12 @@ pub(crate) fn build(steps: &mut Steps) {
         "build the server, the command line and the Rust tour",
         "cargo build --release --locked --bin etcdkit --bin etcdkit-tour",
     );
+    if installed("cc") {
+        steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
+        steps.step("a first program in C", crate::c::example);
+    } else {
+        steps.skip("a first program in C", "no C compiler is installed");
+    }
     if installed("python3") {
         steps.step("build the Python package", || python::install(Profile::Release));
     } else {

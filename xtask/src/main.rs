@@ -1,6 +1,7 @@
 //! What people do daily with this repository; the Makefile calls it.
 
 mod bench_sdk;
+mod c;
 mod check;
 mod consumers;
 mod csharp;
@@ -60,6 +61,8 @@ enum Task {
     Peers,
     /// Measure the SDKs beside the usual client of each language.
     BenchSdk(bench_sdk::Options),
+    /// Measure what a call costs that does nothing, for docs/boundary.md.
+    BenchBoundary,
     /// Build the real etcd that tests and benchmarks compare with.
     Oracle,
     /// Check the rules of the tree.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Consumers { only } => consumers::run(only.as_deref()),
         Task::Peers => peers::run(),
         Task::BenchSdk(options) => bench_sdk::run(&options),
+        Task::BenchBoundary => c::bench(),
         Task::Oracle => test::run_oracle(),
         Task::Check => check::run(),
         Task::Generate { check } => generate::run(check),

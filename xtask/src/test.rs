@@ -2,7 +2,7 @@
 
 use crate::dist::Profile;
 use crate::step::{Steps, command, installed};
-use crate::{check, consumers, csharp, demo, dist, generate, go, java, node, peers};
+use crate::{c, check, consumers, csharp, demo, dist, generate, go, java, node, peers};
 
 const SPEC: &str = "target/release/etcdkit-spec";
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
@@ -15,6 +15,7 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     oracle(&mut steps);
     steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
     dist::build(&mut steps, Profile::Release);
+    c::steps(&mut steps);
     python_steps(&mut steps);
     csharp::steps(&mut steps);
     node::steps(&mut steps);
@@ -58,7 +59,7 @@ fn windows(steps: &mut Steps) {
     if added {
         steps.run(
             name,
-            &format!("cargo check --locked --quiet --target {WINDOWS} -p etcdkit-cli -p etcdkit-bridge"),
+            &format!("cargo check --locked --quiet --target {WINDOWS} -p etcdkit-cli -p etcdkit-ffi"),
         );
     } else {
         steps.skip(name, &format!("rustup cannot add the target {WINDOWS}"));

@@ -1,40 +1,56 @@
 //! `dist/c`: what a C program needs, laid out as an installation prefix: `include/`, `lib/`, `lib/pkgconfig/`.
 
-use anyhow::Context as _;
+use std::fs;
+
+use anyhow::ensure;
 
 use super::{Profile, fresh};
-use crate::step::root;
+use crate::step::{command, installed, root};
 
-/// Libraries the static library leaves to the linker, beside what the platform's C compiler links anyway.
-const STATIC_NEEDS: &str = "-lpthread -ldl -lm";
+/// Whatever of these the platform has: a shared library, a static one.
+const LIBRARIES: &[&str] =
+    &["libetcdkit_ffi.so", "libetcdkit_ffi.dylib", "etcdkit_ffi.dll", "etcdkit_ffi.dll.lib", "libetcdkit_ffi.a"];
 
 pub(super) fn make(profile: Profile) -> anyhow::Result<()> {
     let prefix = fresh("c")?;
     let (include, lib) = (prefix.join("include"), prefix.join("lib"));
-    std::fs::create_dir_all(lib.join("pkgconfig"))?;
-    std::fs::create_dir_all(&include)?;
-    std::fs::copy(root().join("bindings/c/include/etcdkit.h"), include.join("etcdkit.h"))?;
-    let shared = format!("{}etcdkit{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let built = format!("{}etcdkit_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    for (from, to) in [(built.as_str(), shared.as_str()), ("libetcdkit_ffi.a", "libetcdkit.a")] {
-        std::fs::copy(profile.folder().join(from), lib.join(to)).with_context(|| from.to_owned())?;
+    fs::create_dir_all(lib.join("pkgconfig"))?;
+    fs::create_dir_all(&include)?;
+    for header in fs::read_dir(root().join("bindings/c/include"))? {
+        let header = header?;
+        fs::copy(header.path(), include.join(header.file_name()))?;
     }
-    std::fs::write(lib.join("pkgconfig/etcdkit.pc"), package_config())?;
-    Ok(())
+    fs::copy(root().join("proto/bridge/bridge.proto"), include.join("bridge.proto"))?;
+    fs::copy(root().join("bindings/c/README.md"), prefix.join("README.md"))?;
+    let mut found = 0;
+    for library in LIBRARIES.iter().filter(|library| profile.folder().join(library).exists()) {
+        fs::copy(profile.folder().join(library), lib.join(library))?;
+        found += 1;
+    }
+    ensure!(found >= 2, "{} has not both libraries", profile.folder().display());
+    let template = fs::read_to_string(root().join("bindings/c/etcdkit.pc.in"))?;
+    fs::write(lib.join("pkgconfig/etcdkit.pc"), template.replace("@VERSION@", env!("CARGO_PKG_VERSION")))?;
+    try_out()
 }
 
-/// The prefix is found from where the file lies, so that the folder can be moved.
-fn package_config() -> String {
-    format!(
-        "prefix=${{pcfiledir}}/../..\n\
-         includedir=${{prefix}}/include\n\
-         libdir=${{prefix}}/lib\n\n\
-         Name: etcdkit\n\
-         Description: etcd v3 client and embedded server\n\
-         Version: {}\n\
-         Cflags: -I${{includedir}}\n\
-         Libs: -L${{libdir}} -letcdkit\n\
-         Libs.private: {STATIC_NEEDS}\n",
-        env!("CARGO_PKG_VERSION")
-    )
+/// Builds and runs the first program in an empty folder, with what `dist/c` has.
+fn try_out() -> anyhow::Result<()> {
+    if !installed("cc") || !installed("pkg-config") {
+        eprintln!("no C compiler or no pkg-config: dist/c is not tried out");
+        return Ok(());
+    }
+    let (folder, lib) = (tempfile::tempdir()?, root().join("dist/c/lib"));
+    let flags = command("pkg-config --cflags --libs etcdkit")
+        .env("PKG_CONFIG_PATH", lib.join("pkgconfig"))
+        .output()?;
+    ensure!(flags.status.success(), "pkg-config: {}", String::from_utf8_lossy(&flags.stderr));
+    let program = folder.path().join("first");
+    let built = command("cc examples/c/first.c -o")
+        .arg(&program)
+        .args(String::from_utf8(flags.stdout)?.split_whitespace())
+        .status()?;
+    ensure!(built.success(), "the first program does not build with what dist/c has");
+    let ran = std::process::Command::new(&program).env("LD_LIBRARY_PATH", &lib).status()?;
+    ensure!(ran.success(), "the first program does not run with what dist/c has");
+    Ok(())
 }
