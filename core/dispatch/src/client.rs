@@ -202,8 +202,9 @@ pub(crate) fn endpoints(target: Arc<ClientObject>) -> Work {
 }
 
 /// CLIENT_NAMESPACE.
-pub(crate) fn namespace(call: Call, target: Arc<ClientObject>) -> Result<Work, BridgeError> {
+pub(crate) fn namespace(call: Call, target: Arc<ClientObject>, scope: &Scope) -> Result<Work, BridgeError> {
     let wire::Namespace { prefix } = call.message()?;
+    let scope = scope.child();
     Ok(async move {
         let client = target.client().await?.with_namespace(&prefix);
         let inner = ClientObject {
@@ -212,7 +213,7 @@ pub(crate) fn namespace(call: Call, target: Arc<ClientObject>) -> Result<Work, B
             namespace: Bytes::from([&*target.namespace, &*prefix].concat()),
             client: OnceCell::new_with(Some(client)),
         };
-        let handle = object::adopt(Thing::Client(Arc::new(inner)), Scope::new())?;
+        let handle = object::adopt_child(call.target, Thing::Client(Arc::new(inner)), scope)?;
         Ok(Answer::made(handle, &wire::Empty {}))
     }
     .boxed())

@@ -195,7 +195,7 @@ impl Call {
             Method::ClientSync => Ok(client::sync(self, target)),
             Method::ClientEndpoints => Ok(client::endpoints(target)),
             Method::ClientCallAt => client::call_at(self, target),
-            Method::ClientNamespace => client::namespace(self, target),
+            Method::ClientNamespace => client::namespace(self, target, scope),
             Method::ClientSetUser => client::set_user(self, target),
             Method::ClientRefreshToken => Ok(client::refresh_token(self, target)),
             Method::LeaseKeepAliveOnce => client::keep_alive_once(self, target),

@@ -191,6 +191,19 @@ fn a_compacted_watch_is_an_item_and_then_the_end() {
 }
 
 #[test]
+fn a_namespace_is_a_client_of_its_own_that_ends_with_its_parent() {
+    let pair = Pair::new();
+    pair.put("app/color", "blue");
+    let namespace = wire::Namespace { prefix: "app/".into() };
+    let inner = made(call(pair.client, Method::ClientNamespace, &namespace));
+    let get = pb::RangeRequest { key: "color".into(), ..Default::default() };
+    let found: pb::RangeResponse = answer(call(inner, Method::KvRange, &get));
+    assert_eq!((&*found.kvs[0].key, &*found.kvs[0].value), (&b"color"[..], &b"blue"[..]));
+    close(pair.client);
+    assert_eq!(kind(call(inner, Method::KvRange, &get)), Kind::Closed);
+}
+
+#[test]
 fn a_stopped_server_is_told_to_clients_that_would_reach_it_in_process() {
     let pair = Pair::new();
     call(pair.server, Method::ServerStop, &wire::Empty {}).unwrap();
