@@ -34,11 +34,14 @@ pub(crate) fn steps(steps: &mut Steps) {
     );
     steps.step("c: exports are what the header declares", exports);
     steps.step("c: example, shared and static", || example().and_then(|()| run(&["first-static"])));
-    steps.step("c: panics stay inside", || build_test("panic", DEBUG, "").and_then(|()| run(&["panic", HEADER])));
-    let (calls, clients, watches, forks) = match std::env::var_os("ETCDKIT_TEST_FULL").is_some_and(|full| full == "1") {
-        true => ("1000000", "100000", "10000", "100"),
-        false => ("200000", "20000", "2000", "20"),
-    };
+    steps.step("c: panics stay inside", || {
+        build_test("panic", DEBUG, "").and_then(|()| run(&["panic", HEADER]))
+    });
+    let (calls, clients, watches, forks) =
+        match std::env::var_os("ETCDKIT_TEST_FULL").is_some_and(|full| full == "1") {
+            true => ("1000000", "100000", "10000", "100"),
+            false => ("200000", "20000", "2000", "20"),
+        };
     steps.step("c: random calls under AddressSanitizer and LeakSanitizer", || {
         build_test("stress", DEBUG, SANITIZED)?;
         run(&["stress", calls])

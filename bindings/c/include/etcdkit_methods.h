@@ -85,7 +85,7 @@ typedef enum etcdkit_method {
     /* Gives leadership up. The handle is still to be closed.
      * leadership; etcdkit.bridge.v1.Empty -> etcdkit.bridge.v1.Header */
     ETCDKIT_ELECTION_RESIGN = 62,
-    /* Tells the leader of an election; fails with the kind NotFound when there is none.
+    /* Tells the leader of an election; fails with the kind FailedPrecondition when there is none.
      * client; v3electionpb.LeaderRequest -> v3electionpb.LeaderResponse */
     ETCDKIT_ELECTION_LEADER = 63,
     /* Streams the leader of an election and every change of it.

@@ -3,7 +3,6 @@
  *
  * Usage: signals libetcdkit_ffi.so
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>

@@ -60,7 +60,7 @@ pub enum Method {
     ElectionProclaim = 61,
     /// Gives leadership up. The handle is still to be closed.
     ElectionResign = 62,
-    /// Tells the leader of an election; fails with the kind NotFound when there is none.
+    /// Tells the leader of an election; fails with the kind FailedPrecondition when there is none.
     ElectionLeader = 63,
     /// Streams the leader of an election and every change of it.
     ElectionObserve = 64,

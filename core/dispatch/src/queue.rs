@@ -4,12 +4,11 @@
 //! at the end of the process. So those languages have one thread of their own that waits here.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcdkit_bridge::{BridgeError, Completion, Scope};
-use parking_lot::{Condvar, Mutex};
 
 use crate::object::{self, Thing, close_all};
 use crate::start::{Answer, Outcome, start};
@@ -30,6 +29,9 @@ pub struct Finished {
 }
 
 /// Results, for one reader at a time.
+///
+/// The reader waits for most of its life. parking_lot would keep it in a table that a forked child inherits with the
+/// entry of a thread it does not have, and then loses its own in; the standard library's locks have no such table.
 #[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
@@ -84,7 +86,7 @@ impl Queue {
     }
 
     fn expect(self: &Arc<Self>, tag: u64) -> Option<Delivery> {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.closed || state.expected + state.finished.len() >= QUEUE_RESULTS_MAX {
             return None;
         }
@@ -101,15 +103,17 @@ impl Queue {
     fn take(&self, max: usize, timeout: Option<Duration>, lend: bool) -> Option<Vec<Finished>> {
         // A limit beyond the clock's range is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.state.lock();
+        let mut state = self.state();
         state.is_lent = false;
         while !state.closed && state.finished.is_empty() {
             match deadline {
-                None => self.changed.wait(&mut state),
+                None => state = whole(self.changed.wait(state)),
                 Some(deadline) => {
-                    if self.changed.wait_until(&mut state, deadline).timed_out() {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
                         break;
                     }
+                    state = whole(self.changed.wait_timeout(state, left)).0;
                 }
             }
         }
@@ -130,9 +134,9 @@ impl Queue {
         timeout: Option<Duration>,
         mut show: impl FnMut(&Finished),
     ) -> Option<usize> {
-        self.lent.lock().clear();
+        whole(self.lent.lock()).clear();
         let batch = self.take(max, timeout, true)?;
-        let mut lent = self.lent.lock();
+        let mut lent = whole(self.lent.lock());
         *lent = batch;
         lent.iter().for_each(&mut show);
         Some(lent.len())
@@ -140,13 +144,13 @@ impl Queue {
 
     /// Whether results are lent, which must stay until the reader asks again.
     pub(crate) fn is_lent(&self) -> bool {
-        self.state.lock().is_lent
+        self.state().is_lent
     }
 
     /// Ends every wait. Results that nobody has taken are dropped, and what they made is closed.
     pub(crate) fn close(&self) {
         let unread = {
-            let mut state = self.state.lock();
+            let mut state = self.state();
             state.closed = true;
             std::mem::take(&mut state.finished)
         };
@@ -154,8 +158,12 @@ impl Queue {
         close_unread(unread);
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        whole(self.state.lock())
+    }
+
     fn push(&self, finished: Finished) {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         state.expected = state.expected.saturating_sub(1);
         if state.closed {
             drop(state);
@@ -165,6 +173,11 @@ impl Queue {
         drop(state);
         self.changed.notify_one();
     }
+}
+
+/// What a lock guards is whole at every moment, so it does not matter whether a holder panicked.
+fn whole<T>(locked: Result<T, PoisonError<T>>) -> T {
+    locked.unwrap_or_else(PoisonError::into_inner)
 }
 
 fn close_unread(unread: impl IntoIterator<Item = Finished>) {

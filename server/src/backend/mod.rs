@@ -41,12 +41,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::RwLock;
 
 pub use error::{BackendError, UnknownEngine};
 pub use writer::BackendWriter;
 
 use crate::io::Io;
+use crate::sync::{Condvar, Mutex};
 use directory::Directory;
 use engine::{Engine, View};
 use flusher::{Control, Flusher};

@@ -1,10 +1,10 @@
 //! Writing a run: all of it or nothing.
 
 use bytes::Bytes;
-use parking_lot::MutexGuard;
 
 use super::layer::Layer;
 use super::{Backend, BackendError, Shared, Table};
+use crate::sync::MutexGuard;
 
 /// The right to write one run. Its changes are seen by itself at once and by everybody else, together,
 /// after [`BackendWriter::commit`]; dropped without it, nothing has happened.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Notify, watch};
 
 use super::prepare::Preparer;
@@ -15,6 +14,7 @@ use super::recovery::{Recovered, recover};
 use super::segment::Segment;
 use super::writer::Writer;
 use super::{Completion, LogEntry, Position, QUEUE_BYTES_MAX, RECORD_BYTES_MAX, WalError, WalOptions};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Entries read from a segment in one piece, in bytes: as much as a disk reads in about a millisecond.
 const READ_BYTES_MAX: u64 = 1 << 20;
@@ -295,7 +295,7 @@ impl<E: LogEntry> Shared<E> {
     }
 
     /// The state, when the log still takes something.
-    fn submit(&self) -> Result<parking_lot::MutexGuard<'_, Inner<E>>, WalError> {
+    fn submit(&self) -> Result<MutexGuard<'_, Inner<E>>, WalError> {
         let inner = self.inner.lock();
         if let Some(error) = self.failure.borrow().as_ref() {
             return Err(WalError::Stopped(error.clone()));

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::WalError;
 use crate::io::{Io, IoFile, OpenMode};
+use crate::sync::{Condvar, Mutex};
 
 /// Ends the name of a segment that is not part of the log yet.
 pub(super) const SUFFIX: &str = ".tmp";

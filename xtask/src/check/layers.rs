@@ -54,14 +54,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cluster", &["backend", "command"]),
     ("mvcc", &["backend", "lease"]),
     ("lease", &["backend"]),
-    ("backend", &["io"]),
-    ("wal", &["io"]),
+    ("backend", &["io", "sync"]),
+    ("wal", &["io", "sync"]),
     ("io", &["platform"]),
     ("data_dir", &["config", "io"]),
     ("config", &["backend"]),
     ("clock", &[]),
     ("command", &[]),
     ("platform", &[]),
+    ("sync", &[]),
 ];
 
 /// Where a name may appear: a pattern, the folders it is at home in, and why.

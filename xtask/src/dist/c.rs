@@ -8,8 +8,13 @@ use super::{Profile, fresh};
 use crate::step::{command, installed, root};
 
 /// Whatever of these the platform has: a shared library, a static one.
-const LIBRARIES: &[&str] =
-    &["libetcdkit_ffi.so", "libetcdkit_ffi.dylib", "etcdkit_ffi.dll", "etcdkit_ffi.dll.lib", "libetcdkit_ffi.a"];
+const LIBRARIES: &[&str] = &[
+    "libetcdkit_ffi.so",
+    "libetcdkit_ffi.dylib",
+    "etcdkit_ffi.dll",
+    "etcdkit_ffi.dll.lib",
+    "libetcdkit_ffi.a",
+];
 
 pub(super) fn make(profile: Profile) -> anyhow::Result<()> {
     let prefix = fresh("c")?;

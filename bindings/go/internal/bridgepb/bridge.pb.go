@@ -453,7 +453,7 @@ func (x *EndpointCall) GetRequest() []byte {
 }
 
 // CLIENT_NAMESPACE: a client that shares the target's connections and sees the keys below `prefix` as if they were all
-// there is: keys of KV calls, watches, locks and elections. The new handle is closed by itself.
+// there is: keys of KV calls, watches, locks and elections. Closing the target closes it too.
 type Namespace struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prefix        []byte                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -857,7 +857,7 @@ func (x *Ended) GetReason() string {
 type MutexLock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// How long to wait; over, the call fails with the kind DeadlineExceeded. Default: without limit.
+	// How long to wait; over, the call fails with the kind Locked. Default: without limit.
 	TimeoutMs int64 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	// Do not wait: fails with the kind Locked when somebody else holds the lock.
 	TryOnly bool `protobuf:"varint,3,opt,name=try_only,json=tryOnly,proto3" json:"try_only,omitempty"`
@@ -982,7 +982,8 @@ func (x *PlainKey) GetValue() []byte {
 // The lock is held; the new handle is its guard. Closing the handle without MUTEX_UNLOCK also gives the lock back, in
 // the background.
 type MutexLocked struct {
-	state  protoimpl.MessageState       `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With the revision only.
 	Header *etcdserverpb.ResponseHeader `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
 	// The owner's key in the line.
 	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
@@ -1145,7 +1146,8 @@ func (x *Campaign) GetValue() []byte {
 
 // The session leads; the new handle is its leadership, which lasts until ELECTION_RESIGN or the end of the session.
 type Leadership struct {
-	state  protoimpl.MessageState       `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With the revision only.
 	Header *etcdserverpb.ResponseHeader `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
 	// The leader's key.
 	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
@@ -1321,7 +1323,7 @@ func (x *Proclaim) GetValue() []byte {
 	return nil
 }
 
-// The head of the response that ended a call of an election.
+// The head of the response that ended a call of an election, where there is one to tell.
 type Header struct {
 	state         protoimpl.MessageState       `protogen:"open.v1"`
 	Header        *etcdserverpb.ResponseHeader `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
