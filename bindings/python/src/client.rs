@@ -38,6 +38,9 @@ impl Lazy {
     }
 }
 
+/// Trusted certificates, own certificate, its key, all PEM; and the server's name.
+type Pem = (Vec<u8>, Vec<u8>, Vec<u8>, String);
+
 /// A client of a cluster. Connects with its first call.
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
 pub(crate) struct NativeClient {
@@ -63,7 +66,7 @@ impl NativeClient {
         keep_alive_interval: Option<f64>,
         keep_alive_timeout: Option<f64>,
         keep_alive_while_idle: bool,
-        tls: Option<(Vec<u8>, Vec<u8>, Vec<u8>, String)>,
+        tls: Option<Pem>,
         door: Option<&NativeDoor>,
     ) -> PyResult<Self> {
         let mut options = ConnectOptions::new().with_keep_alive_while_idle(keep_alive_while_idle);
