@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcdkit::proto::etcdserverpb as pb;
-use etcdkit::{Client, ConnectOptions, Error, LeaseKeepAliveResponse, ResponseHeader, TlsPem};
+use etcdkit::{Client, ConnectOptions, Error, TlsPem};
+use etcdkit_bridge::wire::renewal;
 use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
 use prost::Message;
 use pyo3::exceptions::PyValueError;
@@ -145,7 +146,7 @@ impl NativeClient {
                 Err(Error::LeaseKeepAliveError(_)) => {
                     pb::LeaseKeepAliveResponse { id: lease_id, ..Default::default() }
                 }
-                answer => wire_renewal(&answer?),
+                answer => renewal(&answer?),
             };
             Ok(decoded(response, answer.encode_to_vec().into()))
         })
@@ -251,21 +252,4 @@ pub(crate) fn text(data: String) -> Finish {
 
 pub(crate) fn boolean(value: bool) -> Finish {
     Box::new(move |py| Ok(value.into_pyobject(py)?.to_owned().into_any().unbind()))
-}
-
-pub(crate) fn wire_header(header: &ResponseHeader) -> pb::ResponseHeader {
-    pb::ResponseHeader {
-        cluster_id: header.cluster_id(),
-        member_id: header.member_id(),
-        revision: header.revision(),
-        raft_term: header.raft_term(),
-    }
-}
-
-fn wire_renewal(answer: &LeaseKeepAliveResponse) -> pb::LeaseKeepAliveResponse {
-    pb::LeaseKeepAliveResponse {
-        header: answer.header().map(wire_header),
-        id: answer.id(),
-        ttl: answer.ttl(),
-    }
 }

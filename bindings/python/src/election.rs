@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use etcdkit::LeaderResponse;
 use etcdkit::concurrency::{Election, Leadership, Observer, Session, SessionOptions};
-use etcdkit::proto::v3electionpb;
+use etcdkit_bridge::wire::leader;
 use etcdkit_bridge::{BridgeError, ForkSafe, Scope};
 use prost::Message;
 use pyo3::prelude::*;
 
 use crate::call::{Call, Finish};
-use crate::client::{Lazy, boolean, decoded, nothing, wire_header};
+use crate::client::{Lazy, boolean, decoded, nothing};
 use crate::codec::Codec;
 use crate::failure::Failure;
-use crate::watch::wire_pair;
 
 /// One candidate's view of an election.
 #[pyclass(frozen, module = "etcdkit._etcdkit")]
@@ -91,7 +90,7 @@ impl NativeElection {
         let shared = self.shared()?;
         Call::start(&self.scope, async move {
             let election = Election::new(&shared.lazy.client().await?, shared.name.clone());
-            Ok(decoded(codec, wire(&election.leader().await?)))
+            Ok(decoded(codec, encoded(&election.leader().await?)))
         })
     }
 
@@ -125,7 +124,7 @@ impl NativeObserver {
             let next = scope.run(async { observer.lock().await.message().await.map_err(BridgeError::from) });
             match next.await {
                 Err(error) if error.kind == etcdkit_bridge::Kind::Closed => Ok(nothing()),
-                next => Ok(next?.map_or_else(nothing, |leader| decoded(codec, wire(&leader)))),
+                next => Ok(next?.map_or_else(nothing, |next| decoded(codec, encoded(&next)))),
             }
         })
     }
@@ -136,7 +135,6 @@ impl NativeObserver {
     }
 }
 
-fn wire(leader: &LeaderResponse) -> bytes::Bytes {
-    let header = leader.header().map(wire_header);
-    v3electionpb::LeaderResponse { header, kv: leader.kv().map(wire_pair) }.encode_to_vec().into()
+fn encoded(next: &LeaderResponse) -> bytes::Bytes {
+    leader(next).encode_to_vec().into()
 }

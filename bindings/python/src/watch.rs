@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use etcdkit::proto::{etcdserverpb as pb, mvccpb};
-use etcdkit::{Client, Error, Event, KeyValue, WatchFilterType, WatchOptions, WatchResponse};
+use etcdkit::proto::etcdserverpb as pb;
+use etcdkit::{Client, Error, WatchResponse};
+use etcdkit_bridge::wire::{watch_options, watch_response};
 use etcdkit_bridge::{BATCH_MAX, BridgeError, ForkSafe, Kind, Pulled, Scope};
 use futures::{StreamExt, future, stream};
 use prost::Message;
@@ -11,7 +12,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::call::{Call, Finish};
-use crate::client::wire_header;
 use crate::codec::Codec;
 use crate::failure::Failure;
 
@@ -30,7 +30,7 @@ impl NativeWatch {
         codec: Py<Codec>,
         scope: &Scope,
     ) -> Result<Self, BridgeError> {
-        let (key, options) = options(request)?;
+        let (key, options) = watch_options(request)?;
         let mut stream = client.watch_client().watch(key, Some(options)).await?;
         // The core answers when the watch exists, and the first message of the stream says it again.
         let first = stream.message().await?.filter(|first| !first.created());
@@ -79,58 +79,8 @@ fn batch(codec: Py<Codec>, responses: Vec<WatchResponse>) -> Finish {
     Box::new(move |py| {
         let list = PyList::empty(py);
         for response in responses {
-            list.append(codec.get().decode(py, &wire(response).encode_to_vec())?)?;
+            list.append(codec.get().decode(py, &watch_response(response).encode_to_vec())?)?;
         }
         Ok(list.into_any().unbind())
     })
-}
-
-fn options(request: pb::WatchCreateRequest) -> Result<(Vec<u8>, WatchOptions), Error> {
-    let mut options = WatchOptions::new().with_start_revision(request.start_revision).with_fragment();
-    if !request.range_end.is_empty() {
-        options = options.with_range(request.range_end);
-    }
-    if request.progress_notify {
-        options = options.with_progress_notify();
-    }
-    if request.prev_kv {
-        options = options.with_prev_key();
-    }
-    let filters: Result<Vec<_>, _> =
-        request.filters.iter().map(|&number| WatchFilterType::try_from(number)).collect();
-    let filters =
-        filters.map_err(|_| Error::InvalidArgs("a watch filter is NOPUT or NODELETE".to_owned()))?;
-    Ok((request.key.into(), options.with_filters(filters)))
-}
-
-fn wire(mut response: WatchResponse) -> pb::WatchResponse {
-    pb::WatchResponse {
-        header: response.header().map(wire_header),
-        watch_id: response.watch_id(),
-        created: response.created(),
-        canceled: response.canceled(),
-        compact_revision: response.compact_revision(),
-        cancel_reason: response.cancel_reason().to_owned(),
-        fragment: false,
-        events: response.take_events().iter().map(wire_event).collect(),
-    }
-}
-
-fn wire_event(event: &Event) -> mvccpb::Event {
-    mvccpb::Event {
-        r#type: event.event_type() as i32,
-        kv: event.kv().map(wire_pair),
-        prev_kv: event.prev_kv().map(wire_pair),
-    }
-}
-
-pub(crate) fn wire_pair(kv: &KeyValue) -> mvccpb::KeyValue {
-    mvccpb::KeyValue {
-        key: kv.key_bytes(),
-        create_revision: kv.create_revision(),
-        mod_revision: kv.mod_revision(),
-        version: kv.version(),
-        value: kv.value_bytes(),
-        lease: kv.lease(),
-    }
 }
