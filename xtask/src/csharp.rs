@@ -44,12 +44,11 @@ pub(crate) fn steps(steps: &mut Steps) {
             "dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet",
         )
     });
+    // An extra where Mono happens to be; no machine needs it.
     if installed("mono") {
         steps.step("csharp: the tour of netstandard2.0 on Mono", || {
             with_library(&format!("mono {MONO_TOUR}"))
         });
-    } else {
-        steps.skip("csharp: the tour of netstandard2.0 on Mono", "mono is not installed");
     }
 }
 
