@@ -112,13 +112,13 @@ impl<T: ?Sized> Handles<T> {
     /// Shard and place. Fails for a number that this table never gave out.
     fn locate(&self, handle: u64) -> Result<(usize, usize), BridgeError> {
         let low = handle & u64::from(u32::MAX);
-        if generation(handle) == 0 || low & (1 << MARK_SHIFT) - 1 >= 1 << INDEX_BITS {
+        if generation(handle) == 0 || low & ((1 << MARK_SHIFT) - 1) >= 1 << INDEX_BITS {
             return Err(BridgeError::closed());
         }
         if low >> MARK_SHIFT != self.mark {
             return Err(BridgeError::forked());
         }
-        let index = (low & (1 << INDEX_BITS) - 1) as usize;
+        let index = (low & ((1 << INDEX_BITS) - 1)) as usize;
         Ok((index % SHARDS, index >> SHARD_BITS))
     }
 }

@@ -100,8 +100,11 @@ async fn contend(endpoint: &str, mut contenders: Vec<Contender>, rounds: u64) ->
             outcome.with_context(|| format!("{} in round {round}", contender.name()))?;
         }
     }
-    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-    for (counter, wanted) in [(LINE_COUNTER, ledger.in_line), (PLAIN_COUNTER, ledger.at_plain)] {
+    let (in_line, at_plain) = {
+        let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        (ledger.in_line, ledger.at_plain)
+    };
+    for (counter, wanted) in [(LINE_COUNTER, in_line), (PLAIN_COUNTER, at_plain)] {
         let counted = count(actor.get(counter).await?)?;
         if counted != wanted {
             bail!("{wanted} times the lock was taken, but {counter} stands at {counted}: updates were lost");
@@ -113,7 +116,7 @@ async fn contend(endpoint: &str, mut contenders: Vec<Contender>, rounds: u64) ->
          tokens ({:.1?})",
         names.join(", "),
         rounds * contenders.len() as u64,
-        ledger.in_line,
+        in_line,
         begun.elapsed()
     ))
 }
