@@ -1,5 +1,6 @@
 use bytes::Bytes;
-use etcdkit_proto::etcdserverpb::{LeaseKeepAliveRequest, PutRequest, RangeRequest};
+use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
+use etcdkit_proto::etcdserverpb::{AlarmRequest, AlarmType, LeaseKeepAliveRequest, PutRequest, RangeRequest};
 use etcdkit_server::Server;
 use etcdkit_server::config::{Config, Storage};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -46,6 +47,18 @@ async fn a_full_server_refuses_what_would_grow_it() {
     let refused = server.kv().put(sized(2000)).await;
     assert_status(refused, Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");
     assert_eq!(server.get("k").await.count, 0);
+
+    // The alarm outlives its cause: an operator says when there is room again.
+    let small = server.kv().put(put("a", "1")).await;
+    assert_status(small, Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");
+    let alarms = server.maintenance().alarm(AlarmRequest::default()).await.unwrap().into_inner().alarms;
+    assert_eq!(alarms.len(), 1);
+    let disarm = AlarmRequest {
+        action: AlarmAction::Deactivate.into(),
+        member_id: alarms[0].member_id,
+        alarm: AlarmType::Nospace.into(),
+    };
+    server.maintenance().alarm(disarm).await.unwrap();
     assert!(server.kv().put(put("a", "1")).await.is_ok());
 }
 
