@@ -11,7 +11,7 @@ use crate::step::{Steps, command, installed, root};
 pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
 
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
-const PROJECT: &str = "bindings/csharp/src/EtcdKit";
+const PACKAGES: [&str; 2] = ["bindings/csharp/src/EtcdKit", "bindings/csharp/src/EtcdKit.DependencyInjection"];
 /// The netstandard2.0 build, as .NET Framework and Mono run it.
 const MONO_TOUR: &str = "target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
 
@@ -65,10 +65,12 @@ pub(crate) fn pack(built: &Path) -> anyhow::Result<()> {
     if out.exists() {
         std::fs::remove_dir_all(&out)?;
     }
-    let line = format!("dotnet pack {PROJECT} -c Release --nologo -v quiet -o {}", out.display());
-    let status = command(&line).arg(format!("-p:EtcdKitNative={}", natives.display())).status()?;
-    if !status.success() {
-        bail!("`{line}` ended with {status}");
+    for package in PACKAGES {
+        let line = format!("dotnet pack {package} -c Release --nologo -v quiet -o {}", out.display());
+        let status = command(&line).arg(format!("-p:EtcdKitNative={}", natives.display())).status()?;
+        if !status.success() {
+            bail!("`{line}` ended with {status}");
+        }
     }
     Ok(())
 }

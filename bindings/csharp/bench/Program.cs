@@ -4,6 +4,7 @@ using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using EtcdKit;
+using EtcdKit.Bench;
 using EtcdKit.Grpc;
 using EtcdKit.Native;
 using Google.Protobuf;
@@ -14,6 +15,7 @@ using Google.Protobuf;
 //
 // Without an endpoint (or with -) an embedded server in memory is started. Each line is `name value unit`.
 var seconds = args.Length > 1 ? double.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 2.0;
+var bytes = Marshallers.Create<byte[]>(message => message, message => message);
 var begun = Stopwatch.StartNew();
 using var server = args.Length == 0 || args[0] == "-" ? Server.Start() : null;
 using var client = new EtcdClient(server?.Endpoint ?? args[0]);
@@ -39,18 +41,22 @@ static Task Done(object response) => Task.CompletedTask;
 
 void Echo()
 {
-    var core = client.Core.Object;
+    var core = CoreObject.None;
     var request = new byte[32];
-    var calls = Loop(() => core.Call(Methods.Echo, request, CoreObject.NoTimeout, default).Discard());
+    var calls = Loop(() => core.Call(Methods.Echo, request, CoreObject.NoTimeout, default).Read(bytes));
     Console.WriteLine($"echo, blocking {1e9 / calls:F0} ns");
 }
 
 async Task EchoAsync()
 {
-    var core = client.Core.Object;
+    var core = CoreObject.None;
     var request = new byte[32];
-    await RunAsync("echo, awaited", 1, async _ => (await core.CallAsync(Methods.Echo, request, CoreObject.NoTimeout, default)).Discard());
-    await RunAsync("echo, 64 awaited", 64, async _ => (await core.CallAsync(Methods.Echo, request, CoreObject.NoTimeout, default)).Discard());
+    async Task Call() => (await core.CallAsync(Methods.Echo, request, CoreObject.NoTimeout, default)).Read(bytes);
+    using var queue = new QueueEcho();
+    await RunAsync("echo, awaited", 1, _ => Call());
+    await RunAsync("echo by queue, awaited", 1, _ => queue.CallAsync(request));
+    await RunAsync("echo, 64 awaited", 64, _ => Call());
+    await RunAsync("echo by queue, 64 awaited", 64, _ => queue.CallAsync(request));
 }
 
 double Loop(Action call)

@@ -80,9 +80,10 @@ public sealed class Server : IDisposable, IAsyncDisposable
             InProcessOnly = options.InProcessOnly,
             Args = { options.Arguments },
         };
-        var outcome = await CoreObject.StartAsync(Methods.ServerStart, config, cancellationToken).ConfigureAwait(false);
-        if (!outcome.Ok) throw outcome.ToException(cancellationToken, hasDeadline: false, asOperationCanceled: true);
-        return new Server(new CoreObject(outcome.Handle, nameof(Server)), outcome.Read(ServerStarted.Parser));
+        var (made, started) = await CoreObject.None
+            .OpenAsync(Methods.ServerStart, config, ServerStarted.Parser, nameof(Server), CoreObject.NoTimeout, cancellationToken)
+            .ConfigureAwait(false);
+        return new Server(made, started);
     }
 
     /// <summary>Stops the server; completes when it has stopped and its port is free. Stopping twice does no harm.</summary>

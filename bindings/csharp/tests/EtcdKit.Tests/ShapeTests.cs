@@ -8,6 +8,7 @@ using EtcdKit.DependencyInjection;
 using EtcdKit.Grpc;
 using EtcdKit.Grpc.Interceptors;
 using EtcdKit.interfaces;
+using Microsoft.Extensions.DependencyInjection;
 using Moq;
 
 namespace EtcdKit.Tests;
@@ -65,7 +66,7 @@ public class ShapeTests(Cluster cluster) : IClassFixture<Cluster>
             var end = Encoding.UTF8.GetBytes(EtcdClient.GetRangeEnd(prefix));
             var start = Encoding.UTF8.GetBytes(prefix);
             var key = Encoding.UTF8.GetBytes(random.Next(2) == 0 ? prefix + Text(random, 3) : Text(random, 4));
-            var inside = key.AsSpan().SequenceCompareTo(start) >= 0 && key.AsSpan().SequenceCompareTo(end) < 0;
+            var inside = key.AsSpan().SequenceCompareTo(start) >= 0 && (end is [0] || key.AsSpan().SequenceCompareTo(end) < 0);
             Assert.True(inside == key.AsSpan().StartsWith(start), $"seed {seed}: prefix {prefix}");
         }
 
@@ -75,11 +76,26 @@ public class ShapeTests(Cluster cluster) : IClassFixture<Cluster>
     [Fact]
     public void Options_make_a_client()
     {
-        using var client = new EtcdClient(new EtcdClientOptions { ConnectionString = cluster.Endpoint, KeyPrefix = Cluster.NewKey() });
-        client.Put("a", "1");
-        Assert.Equal(1, client.GetRange("").Count);
+        using var client = new EtcdClient(new EtcdClientOptions { ConnectionString = cluster.Endpoint });
+        client.Put(Cluster.NewKey(), "1");
         Assert.Throws<NotSupportedException>(() => new EtcdClient("https://a", configureSslOptions: options =>
             options.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null));
+    }
+
+    [Fact]
+    public void A_registered_client_is_one_and_is_disposed_with_the_services()
+    {
+        var services = new ServiceCollection();
+        services.AddEtcdClient(cluster.Endpoint);
+        IEtcdClient client;
+        using (var provider = services.BuildServiceProvider())
+        {
+            client = provider.GetRequiredService<IEtcdClient>();
+            Assert.Same(client, provider.GetRequiredService<EtcdClient>());
+            client.Put(Cluster.NewKey(), "1");
+        }
+
+        Assert.Throws<ObjectDisposedException>(() => client.Get("a"));
     }
 
     private static string Text(Random random, int length)

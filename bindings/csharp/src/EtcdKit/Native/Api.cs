@@ -44,7 +44,7 @@ internal sealed unsafe class Api
         _start = (delegate* unmanaged[Cdecl]<ulong, uint, byte*, nuint, long, IntPtr, ulong, ulong>)LibraryFile.Export(library, "etcdkit_start");
         _cancel = (delegate* unmanaged[Cdecl]<ulong, void>)LibraryFile.Export(library, "etcdkit_cancel");
         _close = (delegate* unmanaged[Cdecl]<ulong, void>)LibraryFile.Export(library, "etcdkit_close");
-        StatsFunction = LibraryFile.Export(library, "etcdkit_stats");
+        Library = library;
 #if NET8_0_OR_GREATER
         _completion = (IntPtr)(delegate* unmanaged[Cdecl]<NativeResult*, void>)&OnCompletion;
 #else
@@ -61,8 +61,8 @@ internal sealed unsafe class Api
     /// <exception cref="DllNotFoundException">It cannot be found; the message says where it was looked for.</exception>
     internal static Api Instance => _loaded ?? Load();
 
-    /// <summary>Address of <c>etcdkit_stats</c>, for the tests that look for leaks.</summary>
-    internal IntPtr StatsFunction { get; }
+    /// <summary>The loaded library, for tests and figures of functions that the SDK has no use for.</summary>
+    internal IntPtr Library { get; }
 
     /// <summary>Version of the core.</summary>
     internal string Version
@@ -103,6 +103,10 @@ internal sealed unsafe class Api
 #endif
     private static void OnCompletion(NativeResult* result)
     {
+#if !NET8_0_OR_GREATER
+        // Mono counts the core's threads as its own from here on, and would wait for them at the end of the process.
+        if (!System.Threading.Thread.CurrentThread.IsBackground) System.Threading.Thread.CurrentThread.IsBackground = true;
+#endif
         var handle = GCHandle.FromIntPtr((IntPtr)(long)result->Tag);
         var completion = (Completion)handle.Target!;
         handle.Free();

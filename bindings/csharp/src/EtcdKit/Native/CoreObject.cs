@@ -19,8 +19,10 @@ internal sealed class CoreObject : SafeHandle
     /// <summary>The client's default.</summary>
     internal const long DefaultTimeout = 0;
 
-    /// <summary>The target of calls that need none.</summary>
     private const ulong NoTarget = 0;
+
+    /// <summary>The target of calls that need none.</summary>
+    internal static readonly CoreObject None = new(NoTarget, "core");
 
     // The core's handles have 64 bits, also where a pointer has 32.
     private readonly ulong _value;
@@ -43,22 +45,10 @@ internal sealed class CoreObject : SafeHandle
     /// <summary>Makes an object by a call without a target.</summary>
     internal static CoreObject Open(uint method, IMessage request, string name)
     {
-        var completion = new ThreadCompletion();
-        Api.Instance.Start(NoTarget, method, RequestBuffer.Of(request).Encoded, NoTimeout, completion);
-        var outcome = completion.Wait();
+        var outcome = None.Call(method, RequestBuffer.Of(request).Encoded, NoTimeout, default);
         if (!outcome.Ok) throw outcome.ToRpcException();
         outcome.Discard();
         return new CoreObject(outcome.Handle, name);
-    }
-
-    /// <summary>Makes a call without a target.</summary>
-    internal static async Task<Outcome> StartAsync(uint method, IMessage request, CancellationToken cancellationToken)
-    {
-        var completion = new TaskCompletion();
-        cancellationToken.ThrowIfCancellationRequested();
-        var call = Api.Instance.Start(NoTarget, method, RequestBuffer.Of(request).Encoded, NoTimeout, completion);
-        using var registration = CancelWith(cancellationToken, call);
-        return await completion.Task.ConfigureAwait(false);
     }
 
     /// <summary>Makes a call and waits.</summary>
