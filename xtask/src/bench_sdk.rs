@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::server::Server;
 use crate::step::{Steps, command, installed, root};
-use crate::{dist, go, java, peers};
+use crate::{csharp, dist, go, java, peers};
 
 const TABLE: &str = "benches/sdk/programs.toml";
 /// Ours, by its name in the table.
@@ -66,6 +66,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         if java::missing().is_none() {
             steps.step("java: the programs that are compared", java::make_bench);
         }
+        csharp::build(&mut steps);
         peers::install(&mut steps);
         steps.step("bench: Rust's programs", peers::rust_bench);
         steps.finish()?;

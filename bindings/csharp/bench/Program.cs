@@ -1,65 +1,52 @@
 using System;
 using System.Diagnostics;
+using System.Globalization;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
+using Etcdserverpb;
 using EtcdKit;
 using EtcdKit.Bench;
 using EtcdKit.Grpc;
 using EtcdKit.Native;
 using Google.Protobuf;
 
-// What the boundary and the SDK cost: echo without a server, then put, get and watch against one.
-//
-//     EtcdKit.Bench [ENDPOINT] [SECONDS]
-//
-// Without an endpoint (or with -) an embedded server in memory is started. Each line is `name value unit`.
-var seconds = args.Length > 1 ? double.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 2.0;
-var bytes = Marshallers.Create<byte[]>(message => message, message => message);
+// Calls a second of the C# SDK, see benches/sdk/programs.toml:      EtcdKit.Bench HOST:PORT SECONDS
+// What one crossing of the boundary costs, in every way there is:   EtcdKit.Bench boundary SECONDS
+const int Callers = 64;
+const int Writers = 8;
 var begun = Stopwatch.StartNew();
-using var server = args.Length == 0 || args[0] == "-" ? Server.Start() : null;
-using var client = new EtcdClient(server?.Endpoint ?? args[0]);
-client.Put("bench/first", "1");
-Console.WriteLine($"first answer {begun.Elapsed.TotalMilliseconds:F0} ms");
+var core = Api.Instance;
+var importMs = begun.Elapsed.TotalMilliseconds;
+var seconds = double.Parse(args[1], CultureInfo.InvariantCulture);
+var bytes = Marshallers.Create<byte[]>(message => message, message => message);
+var echo = new byte[32];
+if (args[0] == "boundary")
+{
+    await BoundaryAsync();
+    return;
+}
 
-Echo();
-await EchoAsync();
+Print("import_ms", importMs);
+using var client = new EtcdClient(args[0]);
 var value = ByteString.CopyFrom(new byte[256]);
-var put = new Etcdserverpb.PutRequest { Key = ByteString.CopyFromUtf8("bench/key"), Value = value };
-var get = new Etcdserverpb.RangeRequest { Key = put.Key };
-await RunAsync("put, blocking", 1, _ => Done(client.Put(put)));
-await RunAsync("get, blocking", 1, _ => Done(client.Get(get)));
-await RunAsync("put, awaited", 1, _ => client.PutAsync(put));
-await RunAsync("get, awaited", 1, _ => client.GetAsync(get));
-await RunAsync("put, 64 awaited", 64, _ => client.PutAsync(put));
-await RunAsync("get, 64 awaited", 64, _ => client.GetAsync(get));
-await WatchAsync();
+var keys = Enumerable.Range(0, 1_000).Select(index => Put($"put/{index}")).ToArray();
+var get = new RangeRequest { Key = ByteString.CopyFromUtf8("put/0") };
+client.Put(keys[0]);
+Print("put", await RateAsync(1, (_, at) => client.PutAsync(keys[at % keys.Length])));
+Print("get", await RateAsync(1, (_, _) => client.GetAsync(get)));
+Print("put64", await RateAsync(Callers, (caller, _) => client.PutAsync(keys[caller])));
+Print("get64", await RateAsync(Callers, (_, _) => client.GetAsync(get)));
+Print("watch", await WatchedAsync());
 using var process = Process.GetCurrentProcess();
-Console.WriteLine($"memory {process.WorkingSet64 / 1048576} MB");
+Print("rss_mib", process.PeakWorkingSet64 / 1048576.0);
+Print("echo_ns", 1e9 / Rate(() => CoreObject.None.Call(Methods.Echo, echo, CoreObject.NoTimeout, default).Read(bytes)));
 
-static Task Done(object response) => Task.CompletedTask;
+void Print(string name, double figure) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {figure:F1}"));
 
-void Echo()
-{
-    var core = CoreObject.None;
-    var request = new byte[32];
-    var calls = Loop(() => core.Call(Methods.Echo, request, CoreObject.NoTimeout, default).Read(bytes));
-    Console.WriteLine($"echo, blocking {1e9 / calls:F0} ns");
-}
+PutRequest Put(string key) => new() { Key = ByteString.CopyFromUtf8(key), Value = value };
 
-async Task EchoAsync()
-{
-    var core = CoreObject.None;
-    var request = new byte[32];
-    async Task Call() => (await core.CallAsync(Methods.Echo, request, CoreObject.NoTimeout, default)).Read(bytes);
-    using var queue = new QueueEcho();
-    await RunAsync("echo, awaited", 1, _ => Call());
-    await RunAsync("echo by queue, awaited", 1, _ => queue.CallAsync(request));
-    await RunAsync("echo, 64 awaited", 64, _ => Call());
-    await RunAsync("echo by queue, 64 awaited", 64, _ => queue.CallAsync(request));
-}
-
-double Loop(Action call)
+double Rate(Action call)
 {
     var clock = Stopwatch.StartNew();
     long calls = 0;
@@ -67,28 +54,38 @@ double Loop(Action call)
     return calls / clock.Elapsed.TotalSeconds;
 }
 
-async Task RunAsync(string name, int callers, Func<int, Task> call)
+async Task<double> RateAsync(int callers, Func<int, int, Task> call)
 {
-    long calls = 0;
     var clock = Stopwatch.StartNew();
-    await Task.WhenAll(Enumerable.Range(0, callers).Select(async caller =>
+    var calls = await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => Task.Run(async () =>
     {
-        await Task.Yield();
-        while (clock.Elapsed.TotalSeconds < seconds)
-        {
-            await call(caller);
-            Interlocked.Increment(ref calls);
-        }
-    }));
-    Console.WriteLine($"{name} {calls / clock.Elapsed.TotalSeconds:F0} calls/s");
+        var done = 0;
+        for (; clock.Elapsed.TotalSeconds < seconds; done++) await call(caller, done);
+        return done;
+    })));
+    return calls.Sum() / clock.Elapsed.TotalSeconds;
 }
 
-async Task WatchAsync()
+async Task<double> WatchedAsync()
 {
     long events = 0;
-    var watch = client.WatchRange("bench/", (Etcdserverpb.WatchResponse response) => Interlocked.Add(ref events, response.Events.Count));
+    var watched = Enumerable.Range(0, Writers).Select(index => Put($"watched/{index}")).ToArray();
+    var watch = await client.WatchRangeAsync(
+        "watched/", (WatchResponse response) => Interlocked.Add(ref events, response.Events.Count));
     var clock = Stopwatch.StartNew();
-    await RunAsync("put, 8 awaited, watched", 8, _ => client.PutAsync(put));
-    Console.WriteLine($"watch {Interlocked.Read(ref events) / clock.Elapsed.TotalSeconds:F0} events/s");
+    await RateAsync(Writers, (writer, _) => client.PutAsync(watched[writer]));
     client.CancelWatch(watch);
+    return Interlocked.Read(ref events) / clock.Elapsed.TotalSeconds;
+}
+
+async Task BoundaryAsync()
+{
+    async Task Call() => (await CoreObject.None.CallAsync(Methods.Echo, echo, CoreObject.NoTimeout, default)).Read(bytes);
+    using var queue = new QueueEcho();
+    Print("blocking_ns", 1e9 / Rate(() => CoreObject.None.Call(Methods.Echo, echo, CoreObject.NoTimeout, default).Read(bytes)));
+    Print("awaited_ns", 1e9 / await RateAsync(1, (_, _) => Call()));
+    Print("awaited_by_queue_ns", 1e9 / await RateAsync(1, (_, _) => queue.CallAsync(echo)));
+    Print("awaited64_ns", 1e9 / await RateAsync(Callers, (_, _) => Call()));
+    Print("awaited64_by_queue_ns", 1e9 / await RateAsync(Callers, (_, _) => queue.CallAsync(echo)));
+    Console.WriteLine($"core {core.Version}");
 }

@@ -100,19 +100,17 @@ pub(super) fn dotnet_project() -> String {
     format!(
         "<Project Sdk=\"Microsoft.NET.Sdk\">\n<PropertyGroup><OutputType>Exe</OutputType>\
          <TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings>\
-         <Nullable>enable</Nullable></PropertyGroup>\n\
+         <Nullable>enable</Nullable>\
+         <RestoreAdditionalProjectSources>{}</RestoreAdditionalProjectSources></PropertyGroup>\n\
          <ItemGroup><PackageReference Include=\"EtcdKit\" Version=\"{}\" /></ItemGroup>\n</Project>\n",
+        root().join("dist/nuget").display(),
         env!("CARGO_PKG_VERSION")
     )
 }
 
-/// Adds `dist/nuget` to where packages come from; what ours has there is not taken from a cache of an earlier build.
+/// What ours has in `dist/nuget` is not taken from a cache of an earlier build.
 pub(super) fn nuget_config() -> String {
-    format!(
-        "<configuration><config><add key=\"globalPackagesFolder\" value=\"packages\" /></config>\n\
-         <packageSources><add key=\"dist\" value=\"{}\" /></packageSources></configuration>\n",
-        root().join("dist/nuget").display()
-    )
+    "<configuration><config><add key=\"globalPackagesFolder\" value=\"packages\" /></config></configuration>\n".to_owned()
 }
 
 /// A module in which ours is replaced by the one in `dist/`.
