@@ -2,8 +2,8 @@ using System;
 using System.Diagnostics;
 using System.Linq;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Concurrency;
+using Etcdserverpb;
 using Google.Protobuf;
 
 namespace EtcdKit.Tour;

@@ -12,8 +12,6 @@ pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net
 
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
 const PACKAGES: [&str; 2] = ["bindings/csharp/src/EtcdKit", "bindings/csharp/src/EtcdKit.DependencyInjection"];
-/// The netstandard2.0 build, as .NET Framework and Mono run it.
-const MONO_TOUR: &str = "target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
 
 /// Whether the SDK can be built here.
 pub(crate) fn present() -> bool {
@@ -44,12 +42,6 @@ pub(crate) fn steps(steps: &mut Steps) {
             "dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet",
         )
     });
-    // An extra where Mono happens to be; no machine needs it.
-    if installed("mono") {
-        steps.step("csharp: the tour of netstandard2.0 on Mono", || {
-            with_library(&format!("mono {MONO_TOUR}"))
-        });
-    }
 }
 
 /// Writes `dist/nuget`, with the native library from the folder where cargo has put it.

@@ -4,11 +4,11 @@ using System.Globalization;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit;
 using EtcdKit.Bench;
 using EtcdKit.Grpc;
 using EtcdKit.Native;
+using Etcdserverpb;
 using Google.Protobuf;
 
 // Calls a second of the C# SDK, see benches/sdk/programs.toml:      EtcdKit.Bench HOST:PORT SECONDS

@@ -5,9 +5,9 @@ using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.DependencyInjection;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 using Mvccpb;
 
 namespace EtcdKit.SpecDriver;

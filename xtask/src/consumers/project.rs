@@ -110,7 +110,9 @@ pub(super) fn dotnet_project() -> String {
 
 /// What ours has in `dist/nuget` is not taken from a cache of an earlier build.
 pub(super) fn nuget_config() -> String {
-    "<configuration><config><add key=\"globalPackagesFolder\" value=\"packages\" /></config></configuration>\n".to_owned()
+    "<configuration><config><add key=\"globalPackagesFolder\" value=\"packages\" /></config>\
+     </configuration>\n"
+        .to_owned()
 }
 
 /// A module in which ours is replaced by the one in `dist/`.

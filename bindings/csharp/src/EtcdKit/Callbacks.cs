@@ -1,7 +1,7 @@
 using System;
 using System.Linq;
-using Etcdserverpb;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

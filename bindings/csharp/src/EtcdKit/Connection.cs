@@ -1,7 +1,7 @@
 using System;
-using Etcdserverpb;
 using EtcdKit.Grpc;
 using EtcdKit.interfaces;
+using Etcdserverpb;
 using V3Electionpb;
 using V3Lockpb;
 

@@ -2,8 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

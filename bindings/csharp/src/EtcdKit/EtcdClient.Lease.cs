@@ -1,9 +1,9 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
 using EtcdKit.Native;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

@@ -4,9 +4,9 @@ using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
 using EtcdKit.Native;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

@@ -1,8 +1,8 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

@@ -2,10 +2,10 @@ using System;
 using System.Collections.Concurrent;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
 using EtcdKit.interfaces;
 using EtcdKit.Native;
+using Etcdserverpb;
 
 namespace EtcdKit;
 

@@ -1,6 +1,6 @@
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 using Google.Protobuf;
 
 namespace EtcdKit.Tests;

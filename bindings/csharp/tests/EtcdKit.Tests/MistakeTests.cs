@@ -4,9 +4,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.DependencyInjection;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 
 namespace EtcdKit.Tests;
 

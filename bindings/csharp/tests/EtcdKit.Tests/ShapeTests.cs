@@ -3,11 +3,11 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.DependencyInjection;
 using EtcdKit.Grpc;
 using EtcdKit.Grpc.Interceptors;
 using EtcdKit.interfaces;
+using Etcdserverpb;
 using Microsoft.Extensions.DependencyInjection;
 using Moq;
 

@@ -4,8 +4,8 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 using Google.Protobuf;
 
 namespace EtcdKit.Tests;

@@ -3,9 +3,9 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
-using Etcdserverpb;
 using EtcdKit.Bridge.V1;
 using EtcdKit.Grpc;
+using Etcdserverpb;
 using Google.Protobuf;
 
 namespace EtcdKit.Native;
