@@ -11,7 +11,8 @@ use crate::step::{Steps, command, installed, root};
 pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
 
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
-const PACKAGES: [&str; 2] = ["bindings/csharp/src/EtcdKit", "bindings/csharp/src/EtcdKit.DependencyInjection"];
+const PACKAGES: [&str; 2] =
+    ["bindings/csharp/src/EtcdKit", "bindings/csharp/src/EtcdKit.DependencyInjection"];
 
 /// Whether the SDK can be built here.
 pub(crate) fn present() -> bool {
