@@ -1,7 +1,8 @@
 //! What differs between operating systems.
 
 pub(crate) use system::{
-    create_private_dir, dir_mode_if_wide, owner_only, read_exact_at, sync_dir, write_all_at,
+    block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only, read_exact_at, sync_dir,
+    write_all_at,
 };
 
 #[cfg(unix)]
@@ -14,6 +15,15 @@ mod system {
     /// Keys and values may be secrets: nobody but the owner reads the data directory.
     const FILE_MODE: u32 = 0o600;
     const DIR_MODE: u32 = 0o700;
+
+    /// For threads in a process of another language, which a write to a connection that the other side has closed must
+    /// not end. The signal is raised in the thread that writes, and the handlers of the host stay as they are.
+    pub(crate) fn block_broken_pipe_signal() {
+        let mut signals = nix::sys::signal::SigSet::empty();
+        signals.add(nix::sys::signal::Signal::SIGPIPE);
+        // Fails for an unknown way of changing the mask only.
+        let _ = signals.thread_block();
+    }
 
     pub(crate) fn owner_only(options: &mut OpenOptions) {
         options.mode(FILE_MODE);
@@ -51,6 +61,9 @@ mod system {
     use std::path::Path;
 
     /// Access on Windows follows the access list inherited from the parent directory.
+    /// There is no such signal here.
+    pub(crate) fn block_broken_pipe_signal() {}
+
     pub(crate) fn owner_only(_options: &mut OpenOptions) {}
 
     pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {

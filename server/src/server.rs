@@ -169,6 +169,7 @@ impl ServerBuilder {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("etcdkit-server")
+            .on_thread_start(crate::platform::block_broken_pipe_signal)
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;

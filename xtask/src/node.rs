@@ -34,7 +34,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
     let wanted = std::fs::read_to_string(folder.join("package-lock.json"))?;
     let stamp = folder.join("node_modules/.lock-installed.json");
     if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
-        npm("ci --no-audit --no-fund --loglevel=error")?;
+        // Not `npm ci`: it fails for optional packages of other platforms that a registry does not have.
+        npm("install --no-save --no-audit --no-fund --loglevel=error")?;
         std::fs::write(stamp, wanted)?;
     }
     npm("run --silent build")?;

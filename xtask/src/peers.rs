@@ -26,7 +26,7 @@ pub(crate) fn install(steps: &mut Steps) {
         steps.skip("peers: python-etcd3", "python3 is not installed");
     }
     if installed("npm") {
-        steps.run("peers: microsoft/etcd3", "npm ci --silent --prefix spec/peers/node");
+        steps.run("peers: microsoft/etcd3", "npm install --no-save --silent --prefix spec/peers/node");
     } else {
         steps.skip("peers: microsoft/etcd3", "npm is not installed");
     }

@@ -8,6 +8,7 @@ mod call;
 mod echo;
 mod error;
 mod handle;
+mod platform;
 mod runtime;
 mod stream;
 pub mod wire;

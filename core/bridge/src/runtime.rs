@@ -214,6 +214,7 @@ fn build(mark: usize, threads: &'static AtomicUsize) -> std::io::Result<Process>
         .worker_threads(WORKER_THREADS)
         .thread_name("etcdkit")
         .on_thread_start(|| {
+            crate::platform::block_broken_pipe_signal();
             threads.fetch_add(1, Ordering::Relaxed);
         })
         .on_thread_stop(|| {
