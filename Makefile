@@ -9,7 +9,7 @@ demo: ## run the guided tour in every language (ENDPOINT=http://… tours a runn
 	cargo xtask demo $(if $(ENDPOINT),--endpoint $(ENDPOINT))
 
 test: ## run everything CI runs (ONLY=text runs the steps whose name contains it, FULL=1 takes hours)
-	$(if $(FULL),ETCDKIT_TEST_FULL=1) cargo xtask test $(if $(ONLY),--only $(ONLY))
+	$(if $(FULL),ETCDKIT_TEST_FULL=1) cargo xtask test $(if $(ONLY),--only '$(ONLY)')
 
 bench: oracle ## measure our server and the real etcd side by side (ARGS="--rounds 1")
 	cargo build --profile dist --locked --bin etcdkit --bin etcdkit-bench
