@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcdkit_proto::etcdserverpb::Member;
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -161,7 +162,7 @@ impl ServerBuilder {
     pub async fn start(self) -> Result<Server, StartError> {
         let io = self.io.clone();
         let config = self.finish()?;
-        start(config, io).await
+        started(config, io).await
     }
 
     /// Starts on a runtime of its own, for callers that have none; returns when the server serves.
@@ -298,6 +299,12 @@ struct MemberParts {
     hub: Hub,
     raft: RaftNode,
     data_dir: DataDir,
+}
+
+/// The server is compiled once, here: the body of an async function is compiled in every crate that awaits it.
+#[inline(never)]
+fn started(config: Config, io: Option<Arc<dyn Io>>) -> BoxFuture<'static, Result<Server, StartError>> {
+    Box::pin(start(config, io))
 }
 
 async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartError> {
