@@ -45,15 +45,23 @@ func TestInstancesComeAndGo(t *testing.T) {
 	if err := manager.DeleteEndpoint(ctx, "web/1"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []endpoints.Update{
+	wanted := []endpoints.Update{
 		{Op: endpoints.Add, Key: "web/1", Endpoint: endpoints.Endpoint{Addr: "10.0.0.1:80"}},
 		{Op: endpoints.Add, Key: "web/2", Endpoint: endpoints.Endpoint{Addr: "10.0.0.2:80"}},
 		{Op: endpoints.Delete, Key: "web/1"},
-	} {
-		for _, got := range <-updates {
-			if got.Op != want.Op || got.Key != want.Key || got.Endpoint.Addr != want.Endpoint.Addr {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
+	}
+	// Several changes may come at once.
+	var seen []*endpoints.Update
+	for len(seen) < len(wanted) {
+		batch, open := <-updates
+		if !open {
+			t.Fatalf("the updates ended after %d", len(seen))
+		}
+		seen = append(seen, batch...)
+	}
+	for i, want := range wanted {
+		if got := seen[i]; got.Op != want.Op || got.Key != want.Key || got.Endpoint.Addr != want.Endpoint.Addr {
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
 	there, err := manager.List(ctx)
