@@ -6,18 +6,17 @@
 //! the result.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use etcdkit_bridge::{BridgeError, CallId, ForkGuard, Scope};
-use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 
 use crate::client::seconds;
 use crate::completions::{Completions, Queue};
 use crate::failure::{Failure, own};
-use crate::wait::{Waited, wait};
+use crate::wait::{Waited, held, wait};
 
 /// Makes the Python object of a result; runs with the GIL held.
 pub(crate) type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -37,7 +36,7 @@ struct Slot {
 impl Slot {
     fn complete(&self, outcome: Outcome) {
         let reader = {
-            let mut state = self.state.lock();
+            let mut state = held(&self.state);
             let State::Pending(reader) = &mut *state else {
                 return;
             };
@@ -100,7 +99,7 @@ impl Call {
     /// Tells the call to put `tag` into a queue when it completes, at once if it has.
     fn report_to(&self, completions: &Completions, tag: u64) -> PyResult<()> {
         own(self.process)?;
-        let mut state = self.slot.state.lock();
+        let mut state = held(&self.slot.state);
         match &mut *state {
             State::Pending(reader) => *reader = Some((completions.queue.clone(), tag)),
             _ => {
@@ -114,14 +113,14 @@ impl Call {
     /// Whether the result is there.
     fn done(&self) -> PyResult<bool> {
         own(self.process)?;
-        Ok(!matches!(&*self.slot.state.lock(), State::Pending(_)))
+        Ok(!matches!(&*held(&self.slot.state), State::Pending(_)))
     }
 
     /// The result of a completed call, once; raises what the call failed with.
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         own(self.process)?;
         let state = {
-            let mut state = self.slot.state.lock();
+            let mut state = held(&self.slot.state);
             if matches!(&*state, State::Pending(_)) {
                 return Err(PyRuntimeError::new_err("the call is still running"));
             }

@@ -5,17 +5,16 @@
 //! call in flight that was told to report here, so the callers bound it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use etcdkit_bridge::ForkGuard;
-use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::client::seconds;
 use crate::failure::own;
-use crate::wait::{Waited, wait};
+use crate::wait::{Waited, held, wait};
 use crate::wake::Wake;
 
 pub(crate) struct Queue {
@@ -34,7 +33,7 @@ impl Queue {
     /// Reports a finished call. Called on runtime threads.
     pub(crate) fn push(&self, tag: u64) {
         let was_empty = {
-            let mut tags = self.tags.lock();
+            let mut tags = held(&self.tags);
             let was_empty = tags.finished.is_empty();
             tags.finished.push_back(tag);
             was_empty
@@ -71,7 +70,7 @@ impl Completions {
     fn drain(&self) -> PyResult<Vec<u64>> {
         own(self.process)?;
         self.queue.wake.clear();
-        Ok(self.queue.tags.lock().finished.drain(..).collect())
+        Ok(held(&self.queue.tags).finished.drain(..).collect())
     }
 
     /// Waits for tags. None after `close`; an empty list when `timeout` (seconds) is over.
@@ -83,7 +82,7 @@ impl Completions {
         if wait(py, &self.queue.tags, &self.queue.changed, deadline, ready)? == Waited::TimedOut {
             return Ok(Some(Vec::new()));
         }
-        let mut tags = self.queue.tags.lock();
+        let mut tags = held(&self.queue.tags);
         if tags.closed {
             return Ok(None);
         }
@@ -100,7 +99,7 @@ impl Completions {
     /// Ends every wait with None.
     fn close(&self) -> PyResult<()> {
         own(self.process)?;
-        self.queue.tags.lock().closed = true;
+        held(&self.queue.tags).closed = true;
         self.queue.changed.notify_all();
         self.queue.wake.signal();
         Ok(())

@@ -5,9 +5,9 @@
 //! is woken with an error first: a thread that came back later would find the interpreter gone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -62,10 +62,7 @@ pub(crate) fn wait<T: Send>(
 ) -> PyResult<Waited> {
     let _waiter = Waiter::enter()?;
     loop {
-        let waited = py.detach(|| {
-            let mut guard = state.lock();
-            wait_slice(&mut guard, changed, deadline, &ready)
-        });
+        let waited = py.detach(|| wait_slice(held(state), changed, deadline, &ready));
         if let Some(waited) = waited {
             return Ok(waited);
         }
@@ -76,24 +73,28 @@ pub(crate) fn wait<T: Send>(
     }
 }
 
+/// Locks what threads wait for. Such locks are the standard library's: parking_lot keeps one table of the waiting threads
+/// of the process, which a fork copies with entries of threads that the child does not have.
+pub(crate) fn held<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn wait_slice<T>(
-    guard: &mut MutexGuard<'_, T>,
+    guard: MutexGuard<'_, T>,
     changed: &Condvar,
     deadline: Option<Instant>,
     ready: &impl Fn(&T) -> bool,
 ) -> Option<Waited> {
     let slice_end = Instant::now() + SIGNAL_SLICE;
     let until = deadline.map_or(slice_end, |deadline| deadline.min(slice_end));
-    while !ready(guard) {
-        if changed.wait_until(guard, until).timed_out() {
-            if ready(guard) {
-                break;
-            }
-            let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            return over.then_some(Waited::TimedOut);
-        }
+    let limit = until.saturating_duration_since(Instant::now());
+    let waited = changed.wait_timeout_while(guard, limit, |state| !ready(state));
+    let (_guard, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+    if !outcome.timed_out() {
+        return Some(Waited::Ready);
     }
-    Some(Waited::Ready)
+    let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    over.then_some(Waited::TimedOut)
 }
 
 /// Ends every wait with an error, and returns when no thread waits any more. For `atexit`.
