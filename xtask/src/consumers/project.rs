@@ -86,7 +86,7 @@ pub(super) fn maven_project() -> String {
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n\
          <modelVersion>4.0.0</modelVersion>\n\
          <groupId>user</groupId><artifactId>program</artifactId><version>1</version>\n\
-         <properties><maven.compiler.release>11</maven.compiler.release>\
+         <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target>\
          <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>\n\
          <repositories><repository><id>dist</id><url>file://{}</url></repository></repositories>\n\
          <dependencies><dependency><groupId>io.etcdkit</groupId><artifactId>etcdkit</artifactId>\
