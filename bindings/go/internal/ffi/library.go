@@ -25,32 +25,12 @@ package ffi
 #cgo nocallback etcdkit_cancel
 #cgo nocallback etcdkit_close
 
-#include <signal.h>
 #include <stdlib.h>
 #include "etcdkit.h"
 // Written where the library is put into the module: with another library, programs are linked again.
 #if __has_include("library_stamp.h")
 #include "library_stamp.h"
 #endif
-
-// Opens the queue and, by a first call, starts the core's threads, with SIGPIPE blocked: they inherit that. A write to
-// a connection that the other side has closed raises SIGPIPE in the thread that writes, and Go ends the process when a
-// thread that is not its own gets it. Nothing else of the process's signals changes.
-static uint64_t open_queue(void) {
-#ifndef _WIN32
-	sigset_t broken_pipe, before;
-	sigemptyset(&broken_pipe);
-	sigaddset(&broken_pipe, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
-#endif
-	uint64_t queue = etcdkit_queue_open();
-	// No caller waits for tag 0.
-	etcdkit_queue_start(queue, 0, ETCDKIT_ECHO, NULL, 0, -1, 0);
-#ifndef _WIN32
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-#endif
-	return queue;
-}
 */
 import "C"
 
@@ -86,7 +66,7 @@ var queue = sync.OnceValue(func() C.uint64_t {
 	if got := uint32(C.etcdkit_abi_version()); got != abiVersion {
 		panic(fmt.Sprintf("etcdkit: the native library has ABI version %d, this package needs %d: build both from one release", got, abiVersion))
 	}
-	opened := C.open_queue()
+	opened := C.etcdkit_queue_open()
 	go read(opened)
 	return opened
 })
