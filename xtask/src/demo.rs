@@ -43,12 +43,8 @@ pub(crate) fn run(endpoint: Option<&str>) -> anyhow::Result<()> {
 
 /// The steps that make the programs of the tour.
 pub(crate) fn build(steps: &mut Steps) {
-    steps.run(
-        "build the server, the command line and the Rust tour",
-        "cargo build --release --locked --bin etcdkit --bin etcdkit-tour",
-    );
+    steps.run("build the server, the command line and the libraries", &native());
     if installed("cc") {
-        steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
         steps.step("a first program in C", crate::c::example);
     } else {
         steps.skip("a first program in C", "no C compiler is installed");
@@ -58,11 +54,23 @@ pub(crate) fn build(steps: &mut Steps) {
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }
-    steps.run("build the C library", "cargo build --release --locked -p etcdkit-ffi");
     csharp::build(steps);
     go::build(steps, Profile::Release);
     java::build(steps);
     node::build(steps);
+}
+
+/// The command that builds what Rust has in the tour, at once and with the features that Python's library is built
+/// with: cargo would compile what they share again for each.
+fn native() -> String {
+    let mut line = "cargo build --release --locked -p etcdkit-cli -p etcdkit-tour -p etcdkit-ffi".to_owned();
+    if node::missing().is_none() {
+        line += " -p etcdkit-node";
+    }
+    if java::missing().is_none() {
+        line += " -p etcdkit-java";
+    }
+    line + " --features etcdkit-ffi/workspace-features"
 }
 
 /// Runs the tour in every language that was built.

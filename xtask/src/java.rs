@@ -27,13 +27,12 @@ pub(crate) fn built() -> bool {
     root().join(JAR).exists()
 }
 
-/// Builds the jar, without its tests and documentation, for the tour.
+/// Builds the jar around its native library, without its tests and documentation, for the tour.
 pub(crate) fn build(steps: &mut Steps) {
     if let Some(program) = missing() {
         steps.skip("java: build", &format!("{program} is not installed"));
         return;
     }
-    steps.run("java: native library", "cargo build --release --locked -p etcdkit-java");
     steps.step("java: build", || {
         place_library(Profile::Release)?;
         run(&format!("{MAVEN} package -DskipTests -Dmaven.javadoc.skip=true"))?;

@@ -18,13 +18,12 @@ pub(crate) fn present() -> bool {
     missing().is_none() && root().join(FOLDER).join("lib/index.mjs").exists()
 }
 
-/// The steps that build the SDK with its native library.
+/// The step that builds the SDK around its native library.
 pub(crate) fn build(steps: &mut Steps) {
     if let Some(why) = missing() {
         steps.skip("build the Node package", why);
         return;
     }
-    steps.run("build the Node library", "cargo build --release --locked -p etcdkit-node");
     steps.step("build the Node package", install);
 }
 

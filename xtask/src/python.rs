@@ -33,7 +33,7 @@ pub(crate) fn install(profile: Profile) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&dist)?;
     }
     succeed(&format!(
-        ".venv/bin/maturin build --profile {} --quiet --manifest-path bindings/python/Cargo.toml --out {PACKAGES}",
+        ".venv/bin/maturin build --profile {} --features workspace-features --quiet --manifest-path bindings/python/Cargo.toml --out {PACKAGES}",
         profile.name()
     ))?;
     let wheel = wheel()?;

@@ -1,6 +1,7 @@
 //! Checks the tree itself: what may depend on what, what must not appear where, which licences come in.
 
 mod crates;
+mod features;
 mod layers;
 mod licences;
 mod text;
@@ -28,6 +29,7 @@ fn problems() -> anyhow::Result<Vec<String>> {
     problems.extend(layers::check(&tree)?);
     problems.extend(text::check(&tree)?);
     problems.extend(licences::check()?);
+    problems.extend(features::check()?);
     Ok(problems)
 }
 

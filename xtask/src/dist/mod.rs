@@ -85,8 +85,8 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
     steps.step("dist: sizes", || sizes(profile));
 }
 
-/// What cargo builds. The tests need the whole workspace anyway, and building less of it would choose other features
-/// of what it depends on and so build that again.
+/// What cargo builds, with the features that Python's library is built with: cargo would compile what they share again
+/// for each. The tests need the whole workspace anyway.
 fn what(profile: Profile) -> String {
     match profile {
         Profile::Release => " --workspace".to_owned(),
@@ -94,6 +94,7 @@ fn what(profile: Profile) -> String {
             .iter()
             .filter(|package| in_workspace(package))
             .map(|package| format!(" -p {package}"))
+            .chain([" --features etcdkit-ffi/workspace-features".to_owned()])
             .collect(),
     }
 }

@@ -1,0 +1,44 @@
+//! `etcdkit-features` asks of every dependency what the workspace as a whole asks of it. Where it falls behind, nothing
+//! breaks, but everything above that dependency is compiled twice.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+/// The library that is built by itself.
+const ALONE: &[&str] = &["-p", "etcdkit-python", "--features", "etcdkit-python/workspace-features"];
+
+pub(crate) fn check() -> anyhow::Result<Vec<String>> {
+    let together = chosen(&["--workspace"])?;
+    let alone = chosen(ALONE)?;
+    Ok(alone
+        .difference(&together)
+        .filter(|line| !line.starts_with("etcdkit"))
+        .map(|line| {
+            format!("xtask/features/Cargo.toml: the workspace builds this one with more features: {line}")
+        })
+        .collect())
+}
+
+/// Every dependency that ends up in what is built, with its version and features.
+fn chosen(packages: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--edges",
+            "no-dev,no-proc-macro",
+            "--prefix",
+            "none",
+            "--format",
+            "{p} {f}",
+        ])
+        .args(packages)
+        .current_dir(crate::step::root())
+        .output()
+        .context("cannot run cargo tree")?;
+    ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8_lossy(&output.stdout);
+    Ok(listed.lines().map(|line| line.trim_end_matches(" (*)").trim_end().to_owned()).collect())
+}
