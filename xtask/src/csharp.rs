@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::step::{Steps, command, installed, root};
+use crate::step::{Steps, command, installed, root, succeed};
 
 /// Starts the guided tour.
 pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
 
+const TOUR_PROJECT: &str = "examples/csharp/EtcdKit.Tour.csproj";
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
 const PACKAGES: [&str; 2] =
     ["bindings/csharp/src/EtcdKit", "bindings/csharp/src/EtcdKit.DependencyInjection"];
@@ -17,6 +18,21 @@ const PACKAGES: [&str; 2] =
 /// Whether the SDK can be built here.
 pub(crate) fn present() -> bool {
     installed("dotnet")
+}
+
+/// Builds the tour, with as much of the SDK as it needs.
+pub(crate) fn build_tour(steps: &mut Steps) {
+    if !present() {
+        steps.skip("csharp: build", "dotnet is not installed");
+        return;
+    }
+    let line = format!("dotnet build {TOUR_PROJECT} -c Release -f net10.0 --nologo -v quiet");
+    steps.run("csharp: build the tour", &line);
+}
+
+/// Downloads what the tour depends on.
+pub(crate) fn fetch() -> anyhow::Result<()> {
+    succeed(&format!("dotnet restore {TOUR_PROJECT} -v quiet"))
 }
 
 /// Builds the SDK with everything that uses it.

@@ -1,7 +1,8 @@
 //! The guided tour: one program per language goes through the same steps and prints the same lines.
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
@@ -15,16 +16,21 @@ struct Language {
     name: &'static str,
     /// Starts the tour; the endpoint, if one is given, is its only argument.
     program: &'static str,
+    built: fn() -> bool,
 }
 
 const LANGUAGES: &[Language] = &[
-    Language { name: "Rust", program: "target/release/etcdkit-tour" },
-    Language { name: "Python", program: ".venv/bin/python examples/python/tour.py" },
-    Language { name: "C#", program: csharp::TOUR },
-    Language { name: "Go", program: go::TOUR },
-    Language { name: "Java", program: java::TOUR },
-    Language { name: "Node", program: node::TOUR },
-    Language { name: "Bun", program: node::TOUR_IN_BUN },
+    Language { name: "Rust", program: "target/release/etcdkit-tour", built: || true },
+    Language {
+        name: "Python",
+        program: ".venv/bin/python examples/python/tour.py",
+        built: || root().join(python::PYTHON).exists(),
+    },
+    Language { name: "C#", program: csharp::TOUR, built: csharp::present },
+    Language { name: "Go", program: go::TOUR, built: || root().join(go::TOUR).exists() },
+    Language { name: "Java", program: java::TOUR, built: java::built },
+    Language { name: "Node", program: node::TOUR, built: node::present },
+    Language { name: "Bun", program: node::TOUR_IN_BUN, built: node::present },
 ];
 
 /// What one program printed: (step, what it saw), or why it did not get there.
@@ -36,14 +42,35 @@ struct Seen {
 /// Builds what the tour needs, runs it in every language and compares what they saw.
 pub(crate) fn run(endpoint: Option<&str>) -> anyhow::Result<()> {
     let mut steps = Steps::default();
+    // What comes over the network is fetched while the compiler has the processor. A failure is told by the step that
+    // misses what was to be fetched.
+    std::thread::scope(|scope| {
+        let fetching = scope.spawn(fetch);
+        steps.run("build the server, the command line and the libraries", &native());
+        let _ = fetching.join();
+    });
     build(&mut steps);
     steps.finish()?;
     show(endpoint)
 }
 
-/// The steps that make the programs of the tour.
-pub(crate) fn build(steps: &mut Steps) {
-    steps.run("build the server, the command line and the libraries", &native());
+fn fetch() {
+    if installed("python3") {
+        let _ = python::environment();
+    }
+    if csharp::present() {
+        let _ = csharp::fetch();
+    }
+    if go::missing().is_none() {
+        let _ = go::fetch();
+    }
+    if node::missing().is_none() {
+        let _ = node::fetch();
+    }
+}
+
+/// The steps that make the programs of the tour around the libraries.
+fn build(steps: &mut Steps) {
     if installed("cc") {
         steps.step("a first program in C", crate::c::example);
     } else {
@@ -54,8 +81,8 @@ pub(crate) fn build(steps: &mut Steps) {
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }
-    csharp::build(steps);
-    go::build(steps, Profile::Release);
+    csharp::build_tour(steps);
+    go::build_tour(steps, Profile::Release);
     java::build(steps);
     node::build(steps);
 }
@@ -75,35 +102,32 @@ fn native() -> String {
 
 /// Runs the tour in every language that was built.
 pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
+    // Each has a server of its own, so that all may run at once; at one endpoint they would meet.
+    let at_once = if endpoint.is_none() { LANGUAGES.len() } else { 1 };
+    let mut waiting = LANGUAGES.iter().filter(|language| (language.built)());
+    let mut running = VecDeque::new();
     let mut seen = Vec::new();
-    for language in LANGUAGES {
-        if language.name == "Python" && !root().join(python::PYTHON).exists() {
-            continue;
+    loop {
+        for language in waiting.by_ref().take(at_once - running.len()) {
+            running.push_back((language, start(language, endpoint)?));
         }
-        if language.name == "C#" && !csharp::present() {
-            continue;
-        }
-        if language.name == "Go" && !root().join(go::TOUR).exists() {
-            continue;
-        }
-        if language.name == "Java" && !java::built() {
-            continue;
-        }
-        if matches!(language.name, "Node" | "Bun") && !node::present() {
-            continue;
-        }
+        let Some((language, tour)) = running.pop_front() else { break };
         heading(&format!("The tour in {}", language.name));
-        seen.push((language.name, tour(language, endpoint)?));
+        seen.push((language.name, follow(tour)?));
     }
     summary(&seen)
 }
 
-fn tour(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Seen> {
+fn start(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Child> {
     let mut program = command(language.program);
     program.args(endpoint).env("ETCDKIT", root().join("target/release/etcdkit")).stdout(Stdio::piped());
     program.env("ETCDKIT_NATIVE", root().join("target/release"));
-    let mut child = program.spawn().with_context(|| format!("cannot start {}", language.program))?;
-    let output = child.stdout.take().context("the output of the tour is piped")?;
+    program.spawn().with_context(|| format!("cannot start {}", language.program))
+}
+
+/// Shows what a program prints, until it ends.
+fn follow(mut tour: Child) -> anyhow::Result<Seen> {
+    let output = tour.stdout.take().context("the output of the tour is piped")?;
     let mut lines = Vec::new();
     for line in BufReader::new(output).lines() {
         let line = line?;
@@ -111,7 +135,7 @@ fn tour(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Seen> {
         show_line(step, saw);
         lines.push((step.to_owned(), saw.to_owned()));
     }
-    let status = child.wait()?;
+    let status = tour.wait()?;
     let error = (!status.success()).then(|| format!("the program ended with {status}"));
     Ok(Seen { lines, error })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::dist::Profile;
-use crate::step::{Steps, command, installed, root};
+use crate::step::{Steps, command, installed, root, succeed};
 
 /// Starts the guided tour.
 pub(crate) const TOUR: &str = "target/go/tour";
@@ -18,10 +18,11 @@ const LIBRARY: &str = "libetcdkit_ffi.a";
 const STAMP: &str = "internal/ffi/library_stamp.h";
 /// All modules, for formatting and vetting.
 const MODULES: &[&str] = &[MODULE, "spec/drivers/go", "examples/go", "benches/sdk/go"];
-/// Programs: the module they are in, what of it, and where the program goes.
+/// The module of the tour.
+const TOUR_MODULE: &str = "examples/go";
+/// Programs beside it: the module they are in, what of it, and where the program goes.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("spec/drivers/go", ".", "target/go/spec-driver"),
-    ("examples/go", ".", TOUR),
     ("benches/sdk/go", "./cmd/etcdkit", "target/go/bench-etcdkit"),
     ("benches/sdk/go", "./cmd/clientv3", "target/go/bench-clientv3"),
 ];
@@ -31,19 +32,37 @@ pub(crate) fn missing() -> Option<&'static str> {
     ["go", "gcc"].into_iter().find(|program| !installed(program))
 }
 
-/// Builds the programs on the native library of a profile.
-pub(crate) fn build(steps: &mut Steps, profile: Profile) {
+/// Builds the tour on the native library of a profile.
+pub(crate) fn build_tour(steps: &mut Steps, profile: Profile) {
     if let Some(program) = missing() {
         steps.skip("go: build", &format!("{program} is not installed"));
         return;
     }
     steps.step("go: native library", || install(profile));
-    for (module, package, program) in PROGRAMS {
-        steps.run(
-            &format!("go: build {program}"),
-            &format!("go build -C {module} -o {} {package}", root().join(program).display()),
-        );
+    build_program(steps, TOUR_MODULE, ".", TOUR);
+}
+
+/// Builds all programs on the native library of a profile.
+pub(crate) fn build(steps: &mut Steps, profile: Profile) {
+    build_tour(steps, profile);
+    if missing().is_none() {
+        for (module, package, program) in PROGRAMS {
+            build_program(steps, module, package, program);
+        }
     }
+}
+
+fn build_program(steps: &mut Steps, module: &str, package: &str, program: &str) {
+    let place = root().join(program);
+    steps.run(
+        &format!("go: build {program}"),
+        &format!("go build -C {module} -o {} {package}", place.display()),
+    );
+}
+
+/// Downloads what the tour depends on.
+pub(crate) fn fetch() -> anyhow::Result<()> {
+    succeed(&format!("go mod download -C {TOUR_MODULE}"))
 }
 
 /// Everything CI runs; the native library is that of the release build.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 
 use crate::dist::Profile;
-use crate::step::{Steps, command, installed, root};
+use crate::step::{Steps, command, installed, root, up_to_date};
 
 /// Starts the guided tour; Java compiles a single file itself.
 pub(crate) const TOUR: &str = "java -cp target/java/etcdkit.jar examples/java/Tour.java";
@@ -34,6 +34,12 @@ pub(crate) fn build(steps: &mut Steps) {
         return;
     }
     steps.step("java: build", || {
+        let library = Profile::Release.folder().join(library());
+        let inputs = [library, root().join("bindings/java/src"), root().join("bindings/java/pom.xml")];
+        // Maven takes ten seconds to find out that there is nothing to do.
+        if up_to_date(&root().join(JAR), &inputs)? {
+            return Ok(());
+        }
         place_library(Profile::Release)?;
         run(&format!("{MAVEN} package -DskipTests -Dmaven.javadoc.skip=true"))?;
         place_jar()
@@ -70,9 +76,14 @@ pub(crate) fn make_bench() -> anyhow::Result<()> {
     compile("benches/sdk/java", &format!(":{PEER}/*"), "target/java/bench")
 }
 
+/// The native library, as cargo names it.
+fn library() -> String {
+    format!("{}etcdkit_java{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+}
+
 /// Puts the native library of this platform where Maven finds it.
 fn place_library(profile: Profile) -> anyhow::Result<()> {
-    let file = format!("{}etcdkit_java{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = library();
     let folder = root().join("bindings/java/target/natives/META-INF/native").join(platform());
     std::fs::create_dir_all(&folder)?;
     let built = profile.folder().join(&file);

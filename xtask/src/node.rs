@@ -29,6 +29,13 @@ pub(crate) fn build(steps: &mut Steps) {
 
 /// Fetches the pinned tools, unless they are there, and builds the SDK; the native library is built before.
 pub(crate) fn install() -> anyhow::Result<()> {
+    fetch()?;
+    npm("run --silent build")?;
+    link()
+}
+
+/// Downloads the pinned tools, unless they are there.
+pub(crate) fn fetch() -> anyhow::Result<()> {
     let folder = root().join(FOLDER);
     let wanted = std::fs::read_to_string(folder.join("package-lock.json"))?;
     let stamp = folder.join("node_modules/.lock-installed.json");
@@ -37,8 +44,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
         npm("install --no-save --no-audit --no-fund --loglevel=error")?;
         std::fs::write(stamp, wanted)?;
     }
-    npm("run --silent build")?;
-    link()
+    Ok(())
 }
 
 /// Lets the programs of the repository import the SDK by its name.

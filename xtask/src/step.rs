@@ -40,6 +40,24 @@ pub(crate) fn installed(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
+/// Whether a file that was made is younger than everything it was made of: files, or all files below folders.
+pub(crate) fn up_to_date(made: &Path, inputs: &[PathBuf]) -> anyhow::Result<bool> {
+    let Ok(made) = made.metadata() else { return Ok(false) };
+    let made = made.modified()?;
+    let mut remaining = inputs.to_vec();
+    while let Some(input) = remaining.pop() {
+        let metadata = input.metadata().with_context(|| input.display().to_string())?;
+        if metadata.is_dir() {
+            for entry in std::fs::read_dir(&input)? {
+                remaining.push(entry?.path());
+            }
+        } else if metadata.modified()? >= made {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 enum Outcome {
     Passed,
     Failed(String),

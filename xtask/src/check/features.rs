@@ -28,7 +28,7 @@ fn chosen(packages: &[&str]) -> anyhow::Result<BTreeSet<String>> {
             "tree",
             "--locked",
             "--edges",
-            "no-dev,no-proc-macro",
+            "normal,no-proc-macro",
             "--prefix",
             "none",
             "--format",
