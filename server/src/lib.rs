@@ -27,6 +27,7 @@ pub mod propose;
 pub mod raft;
 pub mod read;
 pub mod server;
+mod streams;
 mod sync;
 pub mod wal;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::Api;
 use crate::config::MemberUrl;
 use crate::in_process::Backlog;
+use crate::streams::Streams;
 
 /// Connections at once. Each costs a few kilobytes when idle; more wait to be accepted, as they would for
 /// a busy server.
@@ -154,7 +155,8 @@ where
         async move { Ok::<_, Infallible>(api.answer(request).await) }
     });
     // One port for HTTP/1 and HTTP/2: the first bytes decide.
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let streams = Streams::default();
+    let mut builder = auto::Builder::new(streams.clone());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     builder
         .http2()
@@ -164,11 +166,12 @@ where
         .keep_alive_timeout(limits.keepalive_timeout);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let mut serving = streams.of(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut serving => ended,
         () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            serving.connection().graceful_shutdown();
+            serving.await
         }
     };
     if let Err(error) = ended {

@@ -18,6 +18,7 @@ use crate::command::{Applied, Operation};
 use crate::mvcc::{RangeStream, Store};
 use crate::propose::Proposer;
 use crate::read::ReadGate;
+use crate::streams::elsewhere;
 
 /// The KV service. Cheap to clone.
 #[derive(Clone)]
@@ -39,11 +40,19 @@ impl Kv {
         request: RangeRequest,
     ) -> Result<RangeResponse, Status> {
         check::range(&request)?;
+        if request.range_end.is_empty() {
+            return self.read(by, &request).await;
+        }
+        let (kv, by) = (self.clone(), by.clone());
+        elsewhere(async move { kv.read(&by, &request).await }).await
+    }
+
+    async fn read(&self, by: &Credentials, request: &RangeRequest) -> Result<RangeResponse, Status> {
         if !request.serializable {
             self.gate.pass().await?;
         }
         let permitted = |checker: &Checker<'_>| checker.range(&request.key, &request.range_end);
-        let mut response = self.access.read(by, permitted, || self.store.range(&request))?;
+        let mut response = self.access.read(by, permitted, || self.store.range(request))?;
         self.headers.fill(&mut response.header);
         Ok(response)
     }
@@ -98,10 +107,8 @@ impl Kv {
     pub(crate) async fn txn(&self, by: &Credentials, request: TxnRequest) -> Result<TxnResponse, Status> {
         check::txn(&request, self.ops_max)?;
         let mut response = if txn::is_read_only(&request) {
-            if !txn::is_serializable(&request) {
-                self.gate.pass().await?;
-            }
-            self.access.read(by, |checker| checker.txn(&request), || txn::read_only(&self.store, &request))?
+            let (kv, by) = (self.clone(), by.clone());
+            elsewhere(async move { kv.read_only_txn(&by, &request).await }).await?
         } else {
             let caller = self.access.recognise(by, |checker| checker.txn(&request))?;
             match self.proposer.propose_for(caller, Operation::Txn(request)).await? {
@@ -111,6 +118,13 @@ impl Kv {
         };
         self.headers.fill(&mut response.header);
         Ok(response)
+    }
+
+    async fn read_only_txn(&self, by: &Credentials, request: &TxnRequest) -> Result<TxnResponse, Status> {
+        if !txn::is_serializable(request) {
+            self.gate.pass().await?;
+        }
+        self.access.read(by, |checker| checker.txn(request), || txn::read_only(&self.store, request))
     }
 
     pub(crate) async fn compact(&self, request: CompactionRequest) -> Result<CompactionResponse, Status> {

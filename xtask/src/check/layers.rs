@@ -33,7 +33,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "wal",
         ],
     ),
-    ("listener", &["api", "config", "in_process"]),
+    ("listener", &["api", "config", "in_process", "streams"]),
+    ("streams", &[]),
     ("in_process", &[]),
     ("compactor", &["clock", "command", "config", "mvcc", "propose", "raft"]),
     ("expiry", &["clock", "command", "lease", "propose", "raft"]),
@@ -42,7 +43,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "api",
         &[
             "alarm", "apply", "auth", "backend", "clock", "cluster", "command", "config", "lease", "mvcc",
-            "propose", "raft", "read",
+            "propose", "raft", "read", "streams",
         ],
     ),
     ("propose", &["alarm", "backend", "clock", "command", "config", "raft"]),
