@@ -49,6 +49,7 @@ impl Machine {
             alarms: Arc::new(Alarms::open(backend)?),
             cluster: Arc::new(ClusterState::open(backend)?),
             hub: hub.clone(),
+            slow: std::time::Duration::from_secs(1),
         });
         Ok(Machine { applier, store, hub, applied: 0 })
     }

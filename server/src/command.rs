@@ -75,6 +75,21 @@ const KEY_OVERHEAD_BYTES: u64 = 256;
 const LEASE_BYTES: u64 = 64;
 
 impl Operation {
+    /// What etcd calls such a request in its metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Operation::Put(_) => "Put",
+            Operation::DeleteRange(_) => "DeleteRange",
+            Operation::Txn(_) => "Txn",
+            Operation::Compact(_) => "Compaction",
+            Operation::LeaseGrant(_) => "LeaseGrant",
+            Operation::LeaseRevoke(_) => "LeaseRevoke",
+            Operation::Alarm(_) => "Alarm",
+            Operation::Auth(command) => command.name(),
+            Operation::Cluster(command) => command.name(),
+        }
+    }
+
     /// What the command may add to the stored bytes, as etcd estimates it. Deleting and compacting are free, so that a
     /// full server can be emptied.
     pub fn stored_cost(&self) -> u64 {
@@ -117,6 +132,17 @@ pub struct ClusterCommand {
     /// What to do.
     #[prost(oneof = "ClusterOperation", tags = "1, 2, 3")]
     pub operation: Option<ClusterOperation>,
+}
+
+impl ClusterCommand {
+    /// What etcd calls such a request in its metrics.
+    pub fn name(&self) -> &'static str {
+        match self.operation {
+            Some(ClusterOperation::PeerUrls(_)) => "ClusterMemberAttrSet",
+            Some(ClusterOperation::Downgrade(_) | ClusterOperation::CancelDowngrade(_)) => "DowngradeInfoSet",
+            None => "unknown",
+        }
+    }
 }
 
 /// What can be changed about a cluster.
@@ -162,6 +188,27 @@ pub struct AuthCommand {
     /// What to do.
     #[prost(oneof = "AuthOperation", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub operation: Option<AuthOperation>,
+}
+
+impl AuthCommand {
+    /// What etcd calls such a request in its metrics.
+    pub fn name(&self) -> &'static str {
+        match self.operation {
+            Some(AuthOperation::Enable(_)) => "AuthEnable",
+            Some(AuthOperation::Disable(_)) => "AuthDisable",
+            Some(AuthOperation::Authenticate(_)) => "Authenticate",
+            Some(AuthOperation::UserAdd(_)) => "AuthUserAdd",
+            Some(AuthOperation::UserDelete(_)) => "AuthUserDelete",
+            Some(AuthOperation::UserChangePassword(_)) => "AuthUserChangePassword",
+            Some(AuthOperation::UserGrantRole(_)) => "AuthUserGrantRole",
+            Some(AuthOperation::UserRevokeRole(_)) => "AuthUserRevokeRole",
+            Some(AuthOperation::RoleAdd(_)) => "AuthRoleAdd",
+            Some(AuthOperation::RoleDelete(_)) => "AuthRoleDelete",
+            Some(AuthOperation::RoleGrantPermission(_)) => "AuthRoleGrantPermission",
+            Some(AuthOperation::RoleRevokePermission(_)) => "AuthRoleRevokePermission",
+            None => "unknown",
+        }
+    }
 }
 
 /// What can be done with users and roles. In requests that carry a password it has been replaced by its bcrypt hash,

@@ -20,7 +20,11 @@ const MEMBER: &str = "member";
 const IDENTITY: &str = "identity";
 const IDENTITY_NEW: &str = "identity.new";
 const LOCK: &str = "lock";
-const HEADER: &str = "etcdkit member 1";
+/// The first line of the identity; the number behind it is the version of everything in the directory.
+const HEADER: &str = "etcdkit member";
+
+/// The version written here. A directory of an older one is brought up to it when it is opened; there is none yet.
+const FORMAT: u64 = 1;
 
 /// Longest identity that makes sense; a longer file is not read.
 const IDENTITY_BYTES_MAX: u64 = 4096;
@@ -48,8 +52,20 @@ pub enum DataDirError {
         /// A name in it.
         found: String,
     },
+    /// A newer version of this server wrote it.
+    #[error(
+        "{path} is of format {found}, and this version reads up to {FORMAT}: start the newer version again, or restore a \
+         snapshot into a new directory",
+        path = path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
     /// The identity cannot be read.
-    #[error("{path} is damaged or of a newer version ({reason}): restore the data directory from a backup", path = path.display())]
+    #[error("{path} is damaged ({reason}): restore the data directory from a backup", path = path.display())]
     Identity {
         /// The file.
         path: PathBuf,
@@ -168,15 +184,24 @@ fn read_identity(io: &dyn Io, path: &Path) -> Result<Identity, DataDirError> {
         Ok(text)
     };
     let text = read().map_err(file("read", path))?;
-    parse_identity(&String::from_utf8_lossy(&text))
-        .map_err(|reason| DataDirError::Identity { path: path.to_owned(), reason: reason.to_owned() })
+    let text = String::from_utf8_lossy(&text);
+    match format(&text) {
+        Some(found) if found > FORMAT => Err(DataDirError::Newer { path: path.to_owned(), found }),
+        _ => parse_identity(&text)
+            .map_err(|reason| DataDirError::Identity { path: path.to_owned(), reason: reason.to_owned() }),
+    }
+}
+
+/// The version of the directory, by the first line of its identity.
+fn format(text: &str) -> Option<u64> {
+    text.lines().next()?.strip_prefix(HEADER)?.strip_prefix(' ')?.parse().ok()
 }
 
 fn parse_identity(text: &str) -> Result<Identity, &'static str> {
-    let mut lines = text.lines();
-    if lines.next() != Some(HEADER) {
-        return Err("its first line is not \"etcdkit member 1\"");
+    if format(text).is_none() {
+        return Err("its first line names no format");
     }
+    let mut lines = text.lines().skip(1);
     let mut id = |name: &str| {
         let value = lines.next()?.strip_prefix(name)?.strip_prefix(' ')?;
         u64::from_str_radix(value, 16).ok()
@@ -190,7 +215,8 @@ fn parse_identity(text: &str) -> Result<Identity, &'static str> {
 fn write_identity(io: &dyn Io, member: &Path, identity: Identity) -> Result<(), DataDirError> {
     let path = member.join(IDENTITY);
     let new = member.join(IDENTITY_NEW);
-    let text = format!("{HEADER}\nmember {:x}\ncluster {:x}\n", identity.member_id, identity.cluster_id);
+    let text =
+        format!("{HEADER} {FORMAT}\nmember {:x}\ncluster {:x}\n", identity.member_id, identity.cluster_id);
     let write = || -> std::io::Result<()> {
         let identity = io.open(&new, OpenMode::Any)?;
         identity.set_len(0)?;
@@ -276,6 +302,19 @@ mod tests {
             std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(DiskIo.dir_mode_if_wide(dir.path()).unwrap(), noticed, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_directory_of_a_newer_format_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let io: Arc<dyn Io> = Arc::new(DiskIo);
+        drop(DataDir::open(&io, dir.path(), || Ok(identity())).unwrap());
+        let path = dir.path().join("member/identity");
+        let newer = std::fs::read_to_string(&path).unwrap().replace("member 1", "member 2");
+        std::fs::write(&path, &newer).unwrap();
+        let error = DataDir::open(&io, dir.path(), || Ok(identity())).unwrap_err();
+        assert!(matches!(error, DataDirError::Newer { found: 2, .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), newer);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Expiry {
     async fn revoke_expired(&self, in_flight: &Arc<Semaphore>) {
         let term = self.raft.status().leadership.term;
         for id in self.lessor.take_expired(self.clock.now_ms(), EXPIRED_PER_TICK_MAX) {
+            self.proposer.metrics().lease.expired.inc();
             let Ok(slot) = Arc::clone(in_flight).acquire_owned().await else { return };
             let proposer = self.proposer.clone();
             tokio::spawn(async move {

@@ -1,9 +1,55 @@
 //! What differs between operating systems.
 
 pub(crate) use system::{
-    block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only, read_exact_at, sync_dir,
-    write_all_at,
+    block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only, process, read_exact_at,
+    sync_dir, write_all_at,
 };
+
+use std::path::Path;
+
+/// The whole content of a file that others wrote, such as a certificate.
+pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Whether there is a file.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Makes a directory with those it is in, for the owner alone.
+pub(crate) fn create_private_dirs(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_private_dirs(parent)?;
+    }
+    create_private_dir(dir)
+}
+
+/// Writes a file that only the owner may read, durably.
+pub(crate) fn write_private_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    owner_only(&mut options);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// What this process takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) resident_bytes: u64,
+    pub(crate) virtual_bytes: u64,
+    pub(crate) cpu_seconds: f64,
+    /// Since 1970.
+    pub(crate) start_seconds: f64,
+    pub(crate) open_files: u64,
+    pub(crate) open_files_max: u64,
+}
 
 #[cfg(unix)]
 mod system {
@@ -31,6 +77,31 @@ mod system {
 
     pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
         DirBuilder::new().mode(DIR_MODE).create(dir)
+    }
+
+    /// What this process takes, as Linux tells it; other systems have no such files, and tell nothing.
+    pub(crate) fn process() -> Option<super::Process> {
+        // Fixed in what Linux shows to programs, whatever the kernel counts in.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        const PAGE_BYTES: u64 = 4096;
+        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // The name of the program may hold anything, but it ends at the last bracket.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        let boot = std::fs::read_to_string("/proc/stat").ok()?;
+        let boot = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<u64>().ok()?;
+        let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+        let open_files_max = limits.lines().find(|line| line.starts_with("Max open files"));
+        Some(super::Process {
+            resident_bytes: field(24)? * PAGE_BYTES,
+            virtual_bytes: field(23)?,
+            cpu_seconds: (field(14)? + field(15)?) as f64 / TICKS_PER_SECOND,
+            start_seconds: boot as f64 + field(22)? as f64 / TICKS_PER_SECOND,
+            open_files: std::fs::read_dir("/proc/self/fd").ok()?.count() as u64,
+            open_files_max: open_files_max
+                .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
+                .unwrap_or(0),
+        })
     }
 
     /// The mode of a directory that others than its owner may look into; none when only the owner may.
@@ -68,6 +139,11 @@ mod system {
 
     pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
         DirBuilder::new().create(dir)
+    }
+
+    /// Not told here.
+    pub(crate) fn process() -> Option<super::Process> {
+        None
     }
 
     /// Windows has access lists instead of modes.

@@ -11,12 +11,14 @@ use std::time::Duration;
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcdkit_proto::etcdserverpb::{AlarmRequest, AlarmType};
+use prometheus::IntGauge;
 use prost::Message;
 use tokio::time::{Instant, timeout_at};
 
 use crate::alarm::Alarms;
 use crate::backend::Backend;
 use crate::command::{Applied, Caller, Command, Operation};
+use crate::metrics::Metrics;
 use crate::raft::{ProposeError, RaftNode};
 
 /// Committed entries that may wait to be applied, as in etcd.
@@ -41,6 +43,18 @@ pub enum ProposalError {
         "etcdserver: storage failed, writes are refused until the cause is removed and the server restarted: {0}"
     )]
     Storage(String),
+}
+
+impl ProposalError {
+    /// Whether consensus gave no answer, rather than the state machine a bad one.
+    fn is_of_consensus(&self) -> bool {
+        match self {
+            ProposalError::Storage(_) => true,
+            ProposalError::Api(error) => {
+                matches!(error, EtcdError::Timeout | EtcdError::TimeoutLeaderFailure | EtcdError::Stopped)
+            }
+        }
+    }
 }
 
 /// Bounds on what is admitted.
@@ -112,11 +126,23 @@ impl Proposer {
             return Err(EtcdError::RequestTooLarge.into());
         }
         let _pending = self.admit(bytes)?;
-        let deadline = Instant::now() + self.shared.limits.timeout;
-        match timeout_at(deadline, self.to_leader(command)).await {
-            Ok(outcome) => outcome,
-            Err(_elapsed) => Err(EtcdError::Timeout.into()),
-        }
+        let name = command.operation.as_ref().map_or("unknown", Operation::name);
+        let requests = &self.metrics().requests;
+        let begun = Instant::now();
+        let waiting = Waiting::of(&requests.proposals_pending);
+        let outcome = timeout_at(begun + self.shared.limits.timeout, self.to_leader(command)).await;
+        drop(waiting);
+        let outcome = outcome.unwrap_or_else(|_elapsed| Err(EtcdError::Timeout.into()));
+        // The state machine's own answer, good or bad, is no failure of the proposal.
+        let failed = matches!(&outcome, Err(error) if error.is_of_consensus());
+        requests.proposals_failed.inc_by(u64::from(failed));
+        requests.request.observe(name, !failed, begun.elapsed());
+        outcome
+    }
+
+    /// Where requests are counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.shared.backend.metrics()
     }
 
     /// Refuses everything from now on.
@@ -193,6 +219,22 @@ impl Proposer {
                 Err(ProposeError::Storage(cause)) => return Err(ProposalError::Storage(cause)),
             }
         }
+    }
+}
+
+/// Counts as waiting as long as it lives.
+struct Waiting<'a>(&'a IntGauge);
+
+impl<'a> Waiting<'a> {
+    fn of(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Waiting(gauge)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

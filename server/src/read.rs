@@ -12,6 +12,7 @@ use etcdkit_proto::EtcdError;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::metrics::Metrics;
 use crate::raft::{RaftNode, ReadError};
 
 /// Lets reads pass when local state is new enough. Cheap to clone.
@@ -24,6 +25,7 @@ struct Shared {
     raft: RaftNode,
     timeout: Duration,
     rounds: Mutex<Rounds>,
+    metrics: Arc<Metrics>,
 }
 
 /// Rounds are told apart by the channel on which their outcome is sent.
@@ -48,8 +50,8 @@ pub enum GateError {
 
 impl ReadGate {
     /// A gate in front of the state that this node applies. Reads give up after `timeout`.
-    pub fn new(raft: RaftNode, timeout: Duration) -> Self {
-        ReadGate { shared: Arc::new(Shared { raft, timeout, rounds: Mutex::default() }) }
+    pub fn new(raft: RaftNode, timeout: Duration, metrics: Arc<Metrics>) -> Self {
+        ReadGate { shared: Arc::new(Shared { raft, timeout, rounds: Mutex::default(), metrics }) }
     }
 
     /// Returns when local state holds all that was acknowledged before the call.
@@ -91,7 +93,14 @@ async fn run_rounds(shared: Arc<Shared>) {
         // The timeout keeps a round that hangs from holding up those who come later and would find a
         // working leader.
         let outcome = tokio::time::timeout(shared.timeout, run_round(&shared.raft)).await;
-        round.send_replace(Some(outcome.unwrap_or(Err(EtcdError::Timeout.into()))));
+        let outcome = outcome.unwrap_or_else(|_elapsed| {
+            shared.metrics.requests.slow_read_indexes.inc();
+            Err(EtcdError::Timeout.into())
+        });
+        if outcome.is_err() {
+            shared.metrics.requests.read_indexes_failed.inc();
+        }
+        round.send_replace(Some(outcome));
     }
 }
 

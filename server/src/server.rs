@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::alarm::Alarms;
 use crate::api::{
-    Access, Api, Auth, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance, Passwords,
-    Watch,
+    Access, Api, Auth, Budget, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance,
+    Passwords, Timing, Watch,
 };
 use crate::apply::{Applier, Parts};
 use crate::auth::AuthStore;
@@ -21,18 +21,22 @@ use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
 use crate::clock::Clock;
 use crate::cluster::ClusterState;
 use crate::compactor::{self, AutoCompactor, Pace};
-use crate::config::{Config, ConfigError, MemberUrl, RECEIVE_OVERHEAD_BYTES, Storage};
+use crate::config::{Config, ConfigError, MemberUrl, MetricsLevel, RECEIVE_OVERHEAD_BYTES, Storage};
 use crate::data_dir::{DataDir, DataDirError, Identity};
 use crate::expiry::Expiry;
+use crate::gateway::{Gateway, GatewaySettings, Role};
 use crate::in_process::{self, InProcess};
 use crate::io::{Io, disk::DiskIo, memory::MemoryIo};
+use crate::jwt::TokenKind;
 use crate::lease::{Lessor, ttl_min_seconds};
-use crate::listener::{self, Bound, ConnectionLimits};
+use crate::listener::{self, Bound, ConnectionLimits, Site};
+use crate::metrics::{HandlingTime, Metrics};
 use crate::mvcc::watch::{Hub, HubOptions};
 use crate::mvcc::{MvccError, Store};
 use crate::propose::{Limits, Proposer};
 use crate::raft::{RaftNode, RaftOptions};
 use crate::read::ReadGate;
+use crate::tls::{Tls, TlsError, TlsSettings};
 use crate::wal::WalError;
 
 /// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
@@ -63,6 +67,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// TLS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
@@ -158,6 +165,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Shows a certificate to clients of `https` addresses, and decides by theirs who may come in.
+    #[must_use]
+    pub fn client_tls(mut self, tls: TlsSettings) -> Self {
+        self.config.client_tls = tls;
+        self
+    }
+
     /// Starts on the runtime of the caller; returns when the server serves.
     pub async fn start(self) -> Result<Server, StartError> {
         let io = self.io.clone();
@@ -200,6 +214,7 @@ pub struct Server {
     stopping: CancellationToken,
     stopped: watch::Receiver<bool>,
     failure: watch::Receiver<Option<Arc<WalError>>>,
+    backend_failure: watch::Receiver<Option<Arc<str>>>,
 }
 
 impl Server {
@@ -230,10 +245,10 @@ impl Server {
 
     /// Returns why the server stopped taking writes, should that happen.
     pub async fn failed(&self) -> String {
-        let mut failure = self.failure.clone();
-        match failure.wait_for(Option::is_some).await {
-            Ok(failure) => failure.as_ref().map(ToString::to_string).unwrap_or_default(),
-            Err(_closed) => std::future::pending().await,
+        let (log, backend) = (self.failure.clone(), self.backend_failure.clone());
+        tokio::select! {
+            reason = told(log) => reason,
+            reason = told(backend) => reason,
         }
     }
 
@@ -242,6 +257,14 @@ impl Server {
         self.stopping.cancel();
         // An error says that the task that tells is gone, and so is the server.
         let _ = self.stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Returns what is told; never when nothing will be.
+async fn told<T: ToString>(mut told: watch::Receiver<Option<T>>) -> String {
+    match told.wait_for(Option::is_some).await {
+        Ok(reason) => reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Err(_closed) => std::future::pending().await,
     }
 }
 
@@ -308,13 +331,24 @@ fn started(config: Config, io: Option<Arc<dyn Io>>) -> BoxFuture<'static, Result
 }
 
 async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartError> {
-    let listeners = bind_all(&config.listen_client_urls).await?;
-    let endpoints: Vec<String> = listeners.iter().map(|listener| listener.url.to_string()).collect();
+    let settings = config.clone();
+    let opened = tokio::task::spawn_blocking(move || settings.client_tls()?.map(Tls::open).transpose()).await;
+    let tls = opened.map_err(|_stopped| StartError::Stopped)??.map(Arc::new);
+    let (clients, http) = match config.listen_client_http_urls.is_empty() {
+        true => (bind_all(&config.listen_client_urls, Role::All).await?, Vec::new()),
+        false => (
+            bind_all(&config.listen_client_urls, Role::Grpc).await?,
+            bind_all(&config.listen_client_http_urls, Role::Http).await?,
+        ),
+    };
+    let metrics = bind_all(&config.listen_metrics_urls, Role::Metrics).await?;
+    let endpoints: Vec<String> = clients.iter().map(|(listener, _)| listener.url.to_string()).collect();
     let member = open_member(&config, io).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
     let failure = member.raft.storage_failure();
+    let backend_failure = member.backend.failures();
 
     let advertised = match &config.advertise_client_urls {
         Some(urls) => urls.iter().map(MemberUrl::to_string).collect(),
@@ -327,13 +361,23 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         streams_max: config.max_concurrent_streams,
         keepalive_interval: config.grpc_keepalive_interval,
         keepalive_timeout: config.grpc_keepalive_timeout,
+        ping_interval_min: config.grpc_keepalive_min_time,
     };
     spawn_background(&tasks, &config, &member, &proposer, &stopping);
-    for listener in listeners {
-        tasks.spawn(listener.serve(Arc::clone(&api), limits, stopping.clone()));
-    }
     let (in_process, backlog) = in_process::pair();
-    tasks.spawn(listener::serve_in_process(backlog, api, limits, stopping.clone()));
+    let settings = GatewaySettings {
+        cors: config.cors.clone(),
+        host_whitelist: config.host_whitelist.clone(),
+        json: config.enable_grpc_gateway,
+        receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
+    };
+    let gateway = Arc::new(Gateway::new(api, in_process.clone(), &settings));
+    for (listener, role) in clients.into_iter().chain(http).chain(metrics) {
+        let site = Site { gateway: Arc::clone(&gateway), limits, role };
+        tasks.spawn(listener.serve(site, tls.clone(), stopping.clone()));
+    }
+    let site = Site { gateway, limits, role: Role::All };
+    tasks.spawn(listener::serve_in_process(backlog, site, stopping.clone()));
     tokio::spawn(stop_in_order(member, proposer, tasks, stopping.clone(), stopped_sender));
     tracing::info!(
         member_id = format!("{:x}", identity.member_id),
@@ -341,7 +385,7 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         listen_client_urls = endpoints.join(","),
         "ready to serve client requests"
     );
-    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure })
+    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure, backend_failure })
 }
 
 /// Waits for the end and brings it about from the outside in: no more calls, no more log, no more files.
@@ -373,11 +417,12 @@ async fn stop_in_order(
     stopped.send_replace(true);
 }
 
-async fn bind_all(urls: &[MemberUrl]) -> Result<Vec<Bound>, StartError> {
+async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, StartError> {
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
         let bound = listener::bind(url).await;
-        listeners.push(bound.map_err(|source| StartError::Listen { url: url.clone(), source })?);
+        let bound = bound.map_err(|source| StartError::Listen { url: url.clone(), source })?;
+        listeners.push((bound, role));
     }
     Ok(listeners)
 }
@@ -388,6 +433,10 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         founding.check_founding()?;
         Ok(Identity::of_single_member(&founding.members()?, &founding.initial_cluster_token))
     };
+    let metrics = Arc::new(Metrics::new(match config.metrics {
+        MetricsLevel::Basic => HandlingTime::NotMeasured,
+        MetricsLevel::Extensive => HandlingTime::Measured,
+    }));
     let storage = config.storage();
     let io: Arc<dyn Io> = match (io, &storage) {
         (Some(io), _) => io,
@@ -400,7 +449,9 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
     };
     let disk = Arc::clone(&io);
     let token_ttl = config.auth_token_ttl;
-    let opened = tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, token_ttl, found)).await;
+    let options = BackendOptions { metrics: Arc::clone(&metrics), ..BackendOptions::default() };
+    let opened =
+        tokio::task::spawn_blocking(move || open_state(&disk, &dir, engine, options, token_ttl, found)).await;
     let State { data_dir, backend, store, lessor, auth, alarms, cluster } =
         opened.map_err(|_stopped| StartError::Stopped)??;
     let watch_options = HubOptions {
@@ -416,12 +467,14 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         alarms: Arc::clone(&alarms),
         cluster: Arc::clone(&cluster),
         hub: hub.clone(),
+        slow: config.warning_apply_duration,
     });
     let options = RaftOptions {
         address: config.initial_advertise_peer_urls.first().map(MemberUrl::to_string).unwrap_or_default(),
         heartbeat_interval: config.heartbeat_interval,
         election_timeout: config.election_timeout,
         snapshot_count: config.snapshot_count,
+        metrics,
         ..RaftOptions::new(data_dir.identity.member_id, io, data_dir.log())
     };
     let raft = RaftNode::start(options, Box::new(applier)).await?;
@@ -455,11 +508,12 @@ fn open_state(
     io: &Arc<dyn Io>,
     dir: &Path,
     engine: EngineKind,
+    options: BackendOptions,
     token_ttl: Duration,
     found: impl FnOnce() -> Result<Identity, ConfigError>,
 ) -> Result<State, StartError> {
     let data_dir = DataDir::open(io, dir, found)?;
-    let backend = Backend::open(Arc::clone(io), &data_dir.backend(), engine, BackendOptions::default())?;
+    let backend = Backend::open(Arc::clone(io), &data_dir.backend(), engine, options)?;
     let lessor = Arc::new(Lessor::open(&backend)?);
     let store = Store::open(backend.clone(), |lease, key| lessor.attach(lease, key))?;
     let token_ttl_ms = u64::try_from(token_ttl.as_millis()).unwrap_or(u64::MAX);
@@ -488,9 +542,17 @@ fn assemble(
 ) -> Result<Api, StartError> {
     let Identity { member_id, cluster_id } = member.identity;
     let headers = Headers::new(cluster_id, member_id, &member.raft, member.store.clone());
-    let gate = ReadGate::new(member.raft.clone(), config.request_timeout());
-    let access =
-        Access { auth: Arc::clone(&member.auth), lessor: Arc::clone(&member.lessor), clock: member.clock };
+    let metrics = Arc::clone(member.backend.metrics());
+    let gate = ReadGate::new(member.raft.clone(), config.request_timeout(), Arc::clone(&metrics));
+    let access = Access {
+        auth: Arc::clone(&member.auth),
+        lessor: Arc::clone(&member.lessor),
+        clock: member.clock,
+        jwt: match TokenKind::open(&config.auth_token)? {
+            TokenKind::Simple => None,
+            TokenKind::Jwt(jwt) => Some(Arc::from(jwt)),
+        },
+    };
     let kv = Kv {
         headers: headers.clone(),
         store: member.store.clone(),
@@ -499,6 +561,8 @@ fn assemble(
         access: access.clone(),
         ops_max: config.max_txn_ops,
         chunk_bytes: config.max_request_bytes,
+        timing: Timing { metrics: Arc::clone(&metrics), slow: config.warning_apply_duration },
+        budget: Budget::default(),
     };
     let own = Member {
         id: member_id,
@@ -523,6 +587,7 @@ fn assemble(
         hub: member.hub.clone(),
         access: access.clone(),
         progress_interval: config.watch_progress_notify_interval,
+        metrics: Arc::clone(&metrics),
         stopping: stopping.clone(),
     };
     let auth = Auth {
@@ -563,6 +628,8 @@ fn assemble(
         health: Health { stopping: stopping.clone() },
         raft: member.raft.clone(),
         receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
+        slow_request: config.warning_unary_request_duration,
+        metrics,
     })
 }
 

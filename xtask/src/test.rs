@@ -110,6 +110,12 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: old clients contend too", &format!("{SPEC} locks --rounds 50 --peers"));
     steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
     steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000"));
+    steps.run("spec: HTTP against etcd", &format!("{SPEC} http"));
+    steps.run("spec: authorization matrix", &format!("{SPEC} authorization --cases 50000"));
+    steps.run(
+        "spec: the judge of the matrix, on etcd",
+        &format!("{SPEC} authorization --server oracle --cases 5000"),
+    );
     steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));
     steps.run("spec: kill -9, sled", &format!("{SPEC} kill --engine sled --cycles 30"));
 }

@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::Context;
 
+use super::rotation::{RotatingFile, Rotation};
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -41,19 +43,37 @@ impl LineLog {
     }
 }
 
+/// Outputs that are no files.
+const STREAMS: [&str; 4] = ["default", "stderr", "stdout", "systemd/journal"];
+
 /// Opens the outputs that `--log-outputs` names.
-pub(super) fn open_outputs(names: &str) -> Result<Vec<Box<dyn Write + Send>>, String> {
-    names.split(',').map(|name| open_output(name.trim())).collect()
+pub(super) fn open_outputs(
+    names: &str,
+    rotation: Option<&Rotation>,
+) -> Result<Vec<Box<dyn Write + Send>>, String> {
+    let names: Vec<&str> = names.split(',').map(str::trim).collect();
+    let files = names.iter().filter(|name| !STREAMS.contains(name)).count();
+    // As in etcd, which finds out when it opens them where there is none among several.
+    if rotation.is_some() && (files > 1 || (names.len() == 1 && files == 0)) {
+        return Err(
+            "--log-outputs requires a single file path when --log-rotate-config-json is defined".to_owned()
+        );
+    }
+    names.into_iter().map(|name| open_output(name, rotation)).collect()
 }
 
-fn open_output(name: &str) -> Result<Box<dyn Write + Send>, String> {
+fn open_output(name: &str, rotation: Option<&Rotation>) -> Result<Box<dyn Write + Send>, String> {
+    let cannot = |error: io::Error| format!("cannot open log output {name}: {error}");
     match name {
         "default" | "stderr" | "systemd/journal" => Ok(Box::new(io::stderr())),
         "stdout" => Ok(Box::new(io::stdout())),
+        path if rotation.is_some() => {
+            let file = RotatingFile::open(path.as_ref(), rotation.cloned().unwrap_or_default());
+            file.map(|file| Box::new(file) as Box<dyn Write + Send>).map_err(cannot)
+        }
         path => {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            file.map(|file| Box::new(file) as Box<dyn Write + Send>)
-                .map_err(|error| format!("cannot open log output {path}: {error}"))
+            file.map(|file| Box::new(file) as Box<dyn Write + Send>).map_err(cannot)
         }
     }
 }

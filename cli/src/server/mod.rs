@@ -1,8 +1,10 @@
 //! `etcdkit server`: etcd's flags, environment and log lines.
 
+mod file;
 mod flags;
 mod log;
 mod parse;
+mod rotation;
 mod settings;
 
 use std::ffi::OsString;
@@ -37,10 +39,27 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
             print!("{}", version());
             ExitCode::SUCCESS
         }
-        CommandLine::Run(given) => match prepare(&given, &arguments) {
-            Ok(config) => run(config),
-            Err(error) => refuse(error),
-        },
+        CommandLine::Run(given) => start(&given, &arguments),
+        CommandLine::File(path) => {
+            with_log(|| {
+                tracing::info!(
+                    path = %path.display(),
+                    "loading server configuration from the file; other command line flags and environment variables \
+                     are ignored"
+                );
+            });
+            match file::read(&path) {
+                Ok(given) => start(&given, &arguments),
+                Err(error) => refuse(error),
+            }
+        }
+    }
+}
+
+fn start(given: &Given, arguments: &[OsString]) -> ExitCode {
+    match prepare(given, arguments) {
+        Ok(config) => run(config),
+        Err(error) => refuse(error),
     }
 }
 
@@ -61,9 +80,15 @@ fn usage(with_flags: bool) -> String {
     if !with_flags {
         return text;
     }
-    text.push_str("\nFlags:\n\n");
-    for flag in flags::FLAGS.iter().filter(|flag| flag.support == Support::Used) {
-        text.push_str(&format!("  --{} '{}'\n    {}\n", flag.name, flag.default, flag.help));
+    for group in flags::GROUPS {
+        let mut used = group.flags.iter().filter(|flag| flag.support == Support::Used).peekable();
+        if used.peek().is_none() {
+            continue;
+        }
+        text.push_str(&format!("\n{}:\n", group.name));
+        for flag in used {
+            text.push_str(&format!("  --{} '{}'\n    {}\n", flag.name, flag.default, flag.help));
+        }
     }
     text.push_str("\nThe other flags of etcd are accepted. Those without an effect here are named in the log; those\nthat must not be ignored, such as the ones for TLS, are refused.\n");
     text
@@ -109,8 +134,8 @@ fn prepare(given: &Given, arguments: &[OsString]) -> Result<Config, ParseError> 
     }
     let shown: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     tracing::info!(args = shown.join(" "), "Running: ");
-    for flag in settings::check_support(given)? {
-        tracing::warn!(flag = format!("--{flag}"), "this flag has no effect in this version");
+    for (flag, why) in settings::check_support(given)? {
+        tracing::warn!(flag = format!("--{flag}"), why, "this flag has no effect");
     }
     settings::config(given)
 }
@@ -126,7 +151,16 @@ fn set_up_log(given: &Given) -> Result<(), ParseError> {
         "console" => log::Format::Console,
         other => return Err(invalid(format!("unknown log format: {other}, supported values json, console"))),
     };
-    let outputs = log::open_outputs(given.get("log-outputs").unwrap_or("default")).map_err(invalid)?;
+    let rotation = match given.get("enable-log-rotation") {
+        Some("true") => {
+            let flag = "log-rotation-config-json";
+            let default = flags::find(flag).map_or("{}", |flag| flag.default);
+            Some(rotation::Rotation::parse(given.get(flag).unwrap_or(default)).map_err(invalid)?)
+        }
+        _ => None,
+    };
+    let outputs = given.get("log-outputs").unwrap_or("default");
+    let outputs = log::open_outputs(outputs, rotation.as_ref()).map_err(invalid)?;
     let layer = log::LineLog::new(format, outputs);
     tracing_subscriber::registry().with(LevelFilter::from_level(level)).with(own_events()).with(layer).init();
     Ok(())
@@ -175,11 +209,19 @@ async fn serve(config: Config) -> Result<Signal, StartError> {
     let signals = Signals::listen().map_err(StartError::Runtime)?;
     let server = Server::builder().config(config).start().await?;
     for endpoint in server.endpoints() {
-        tracing::info!(
-            traffic = "grpc",
-            address = endpoint.trim_start_matches("http://"),
-            "serving client traffic insecurely; this is strongly discouraged!"
-        );
+        let (address, encrypted) = match endpoint.strip_prefix("https://") {
+            Some(address) => (address, true),
+            None => (endpoint.trim_start_matches("http://"), false),
+        };
+        if encrypted {
+            tracing::info!(traffic = "grpc+http", address, "serving client traffic securely");
+        } else {
+            tracing::info!(
+                traffic = "grpc+http",
+                address,
+                "serving client traffic insecurely; this is strongly discouraged!"
+            );
+        }
     }
     let signal = tokio::select! {
         signal = signals.next() => signal,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use etcdkit_server::config::parse_duration;
 
@@ -9,6 +10,9 @@ use super::flags::{self, Flag, Kind};
 
 /// Environment variables of flags begin so.
 const ENV_PREFIX: &str = "ETCD_";
+
+/// Names the configuration file.
+const CONFIG_FILE_VARIABLE: &str = "ETCD_CONFIG_FILE";
 
 /// Variables that packages and images of etcd set and that are no flags.
 const ENV_IGNORED: &[&str] = &["ETCD_VERSION", "ETCD_UNSUPPORTED_ARCH"];
@@ -19,6 +23,8 @@ pub(super) enum CommandLine {
     Help,
     Version,
     Run(Given),
+    /// Everything is in this file.
+    File(PathBuf),
 }
 
 /// The flags that were set, with their values as text.
@@ -34,6 +40,11 @@ impl Given {
     pub(super) fn get(&self, name: &'static str) -> Option<&str> {
         debug_assert!(flags::find(name).is_some(), "{name} is not in the table");
         self.values.get(name).map(String::as_str)
+    }
+
+    /// Sets a flag to a value in its usual spelling.
+    pub(super) fn set(&mut self, flag: &'static Flag, value: String) {
+        self.values.insert(flag.name, value);
     }
 
     /// Every flag that was set to something else than its default.
@@ -107,7 +118,16 @@ pub(super) fn parse(
         };
         given.values.insert(flag.name, normal(flag, name, value).map_err(ParseError::Usage)?);
     }
-    read_environment(&mut given, environment)?;
+    let environment: Vec<_> = environment.collect();
+    let in_environment = || {
+        let file = environment.iter().find(|(name, value)| name == CONFIG_FILE_VARIABLE && !value.is_empty());
+        file.map(|(_, value)| PathBuf::from(value))
+    };
+    let in_flag = given.get("config-file").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(path) = in_flag.or_else(in_environment) {
+        return Ok(CommandLine::File(path));
+    }
+    read_environment(&mut given, environment.into_iter())?;
     Ok(CommandLine::Run(given))
 }
 

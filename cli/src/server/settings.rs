@@ -5,21 +5,24 @@ use std::time::Duration;
 
 use etcdkit_server::backend::EngineKind;
 use etcdkit_server::config::{
-    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, Storage, parse_duration, parse_urls,
+    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, MetricsLevel, Storage, parse_duration,
+    parse_urls,
 };
+
+use etcdkit_server::tls::TlsSettings;
 
 use super::flags::{self, Support};
 use super::parse::{Given, ParseError};
 
 /// Refuses flags that must not be ignored, and tells which have no effect.
-pub(super) fn check_support(given: &Given) -> Result<Vec<&'static str>, ParseError> {
+pub(super) fn check_support(given: &Given) -> Result<Vec<(&'static str, &'static str)>, ParseError> {
     let mut without_effect = Vec::new();
     for flag in given.changed() {
         match flag.support {
             Support::Refused(why) => {
                 return Err(ParseError::Invalid(format!("--{} is not supported: {why}", flag.name)));
             }
-            Support::NoEffect => without_effect.push(flag.name),
+            Support::NoEffect(why) => without_effect.push((flag.name, why)),
             Support::Used | Support::Silent => {}
         }
     }
@@ -33,6 +36,8 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         name: text(given, "name").to_owned(),
         engine: value(given, "storage-engine")?,
         listen_client_urls: urls(given, "listen-client-urls")?,
+        listen_client_http_urls: urls_if_any(given, "listen-client-http-urls")?,
+        listen_metrics_urls: urls_if_any(given, "listen-metrics-urls")?,
         listen_peer_urls: urls(given, "listen-peer-urls")?,
         initial_advertise_peer_urls: urls(given, "initial-advertise-peer-urls")?,
         initial_cluster: given
@@ -45,16 +50,26 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         election_timeout: milliseconds(given, "election-timeout")?,
         snapshot_count: value(given, "snapshot-count")?,
         quota_backend_bytes: value(given, "quota-backend-bytes")?,
+        client_auto_tls: flag(given, "auto-tls"),
+        grpc_keepalive_min_time: duration(given, "grpc-keepalive-min-time")?,
+        self_signed_cert_validity_years: value(given, "self-signed-cert-validity")?,
         max_txn_ops: value(given, "max-txn-ops")?,
         max_request_bytes: value(given, "max-request-bytes")?,
         max_concurrent_streams: streams(given)?,
         grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
         grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
+        client_tls: client_tls(given)?,
+        cors: text(given, "cors").to_owned(),
+        host_whitelist: text(given, "host-whitelist").to_owned(),
+        enable_grpc_gateway: flag(given, "enable-grpc-gateway"),
         bcrypt_cost: bcrypt_cost(given)?,
         auth_token: text(given, "auth-token").to_owned(),
         auth_token_ttl: value(given, "auth-token-ttl").map(Duration::from_secs)?,
         compaction_batch_limit: value(given, "compaction-batch-limit")?,
         compaction_sleep_interval: duration(given, "compaction-sleep-interval")?,
+        warning_apply_duration: duration(given, "warning-apply-duration")?,
+        warning_unary_request_duration: duration(given, "warning-unary-request-duration")?,
+        metrics: metrics(given),
         watch_progress_notify_interval: duration(given, "watch-progress-notify-interval")?,
         ..defaults
     };
@@ -113,9 +128,46 @@ fn urls(given: &Given, name: &'static str) -> Result<Vec<etcdkit_server::config:
     parse_urls(text(given, name)).map_err(|error| bad(given, name, error))
 }
 
+fn urls_if_any(
+    given: &Given,
+    name: &'static str,
+) -> Result<Vec<etcdkit_server::config::MemberUrl>, ParseError> {
+    if text(given, name).is_empty() { Ok(Vec::new()) } else { urls(given, name) }
+}
+
 /// etcd's default is the largest number there is; a larger one than that is not.
 fn streams(given: &Given) -> Result<u32, ParseError> {
     value(given, "max-concurrent-streams")
+}
+
+/// Anything but `extensive` is basic, as in etcd.
+fn metrics(given: &Given) -> MetricsLevel {
+    match text(given, "metrics") {
+        "extensive" => MetricsLevel::Extensive,
+        _ => MetricsLevel::Basic,
+    }
+}
+
+/// Whether a switch is on.
+fn flag(given: &Given, name: &'static str) -> bool {
+    text(given, name) == "true"
+}
+
+fn client_tls(given: &Given) -> Result<TlsSettings, ParseError> {
+    let list = |name: &'static str| {
+        text(given, name).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    };
+    Ok(TlsSettings {
+        cert_file: text(given, "cert-file").into(),
+        key_file: text(given, "key-file").into(),
+        trusted_ca_file: text(given, "trusted-ca-file").into(),
+        client_cert_auth: flag(given, "client-cert-auth"),
+        crl_file: text(given, "client-crl-file").into(),
+        allowed_hostnames: list("client-cert-allowed-hostname"),
+        cipher_suites: list("cipher-suites"),
+        version_min: text(given, "tls-min-version").to_owned(),
+        version_max: text(given, "tls-max-version").to_owned(),
+    })
 }
 
 /// A cost that bcrypt does not have is replaced by the default, as in etcd.
@@ -164,12 +216,12 @@ mod tests {
 
     #[test]
     fn what_must_not_be_ignored_is_refused() {
-        for line in ["--cert-file x", "--client-cert-auth", "--force-new-cluster", "--discovery-srv x"] {
+        for line in ["--peer-cert-file x", "--peer-auto-tls", "--force-new-cluster", "--discovery-srv x"] {
             assert!(matches!(check_support(&given(line)), Err(ParseError::Invalid(_))), "{line}");
         }
-        let quiet = given("--auth-token simple --client-cert-auth=false --strict-reconfig-check");
+        let quiet = given("--auth-token simple --auto-tls=false --strict-reconfig-check");
         assert_eq!(check_support(&quiet), Ok(vec![]));
-        assert_eq!(check_support(&given("--max-wals 7 --cors x")), Ok(vec!["cors", "max-wals"]));
+        assert_eq!(check_support(&given("--max-wals 7 --max-snapshots 3")).map(|flags| flags.len()), Ok(2));
     }
 
     #[test]

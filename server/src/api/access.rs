@@ -12,6 +12,7 @@ use tonic::Status;
 use crate::auth::{AuthStore, Checker};
 use crate::clock::Clock;
 use crate::command::Caller;
+use crate::jwt::Jwt;
 use crate::lease::Lessor;
 
 /// Metadata keys of a token: of gRPC, and of the JSON gateway.
@@ -56,6 +57,8 @@ pub(crate) struct Access {
     pub(crate) auth: Arc<AuthStore>,
     pub(crate) lessor: Arc<Lessor>,
     pub(crate) clock: Clock,
+    /// Reads the tokens, where they are signed ones.
+    pub(crate) jwt: Option<Arc<Jwt>>,
 }
 
 impl Access {
@@ -68,6 +71,9 @@ impl Access {
     pub(crate) fn caller(&self, by: &Credentials) -> Result<Option<Caller>, EtcdError> {
         if !self.auth.is_enabled() {
             return Ok(None);
+        }
+        if let (Some(token), Some(jwt)) = (&by.token, &self.jwt) {
+            return jwt.caller(token).map(Some).ok_or(EtcdError::InvalidAuthToken);
         }
         if let Some(token) = &by.token {
             // The revision first: rights that change in between make the caller an old one, never a new one.

@@ -21,7 +21,7 @@ use super::error::mismatched;
 use super::header::Headers;
 use super::password::Passwords;
 use crate::auth::store::NoPassword;
-use crate::command::{Applied, AuthCommand, AuthOperation, Authenticate, Operation};
+use crate::command::{Applied, AuthCommand, AuthOperation, Authenticate, Caller, Operation};
 use crate::propose::Proposer;
 use crate::read::ReadGate;
 
@@ -78,11 +78,7 @@ impl Auth {
         }
     }
 
-    async fn propose(
-        &self,
-        caller: Option<crate::command::Caller>,
-        operation: AuthOperation,
-    ) -> Result<Applied, Status> {
+    async fn propose(&self, caller: Option<Caller>, operation: AuthOperation) -> Result<Applied, Status> {
         let command = Box::new(AuthCommand { operation: Some(operation) });
         Ok(self.proposer.propose_for(caller, Operation::Auth(command)).await?)
     }
@@ -127,10 +123,17 @@ impl Auth {
                 tracing::info!(user = request.name, "a login with a wrong password");
                 return Err(EtcdError::AuthFailed.into());
             }
-            let login = Authenticate { name: request.name.clone(), token_prefix: token_prefix() };
+            let jwt = self.access.jwt.as_ref();
+            let token_prefix = if jwt.is_some() { String::new() } else { token_prefix() };
+            let login = Authenticate { name: request.name.clone(), token_prefix };
             let applied = self.propose(None, AuthOperation::Authenticate(login)).await?;
             let Applied::Authenticated { token, revision } = applied else { return Err(mismatched()) };
             if revision == stored.revision {
+                let caller = Caller { user: request.name, revision };
+                let token = match jwt {
+                    Some(jwt) => jwt.sign(&caller).map_err(|error| Status::unknown(error.to_string()))?,
+                    None => token,
+                };
                 return Ok(AuthenticateResponse { header: Some(self.headers.now()), token });
             }
         }

@@ -6,10 +6,12 @@
 
 use std::marker::PhantomData;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+use crate::metrics::StreamCounters;
 
 /// First capacity of the buffers of a stream, bytes. Most messages of the streams are keep-alives and
 /// single events; tonic's own 8 KiB for each direction would be the largest part of an idle watch stream.
@@ -37,11 +39,15 @@ pub(crate) fn decode<M: Message + Default>(message: &[u8]) -> Result<M, Status> 
 }
 
 /// Codec of a stream that sends `E` and receives `D`.
-pub(crate) struct StreamCodec<E, D>(PhantomData<(E, D)>);
+pub(crate) struct StreamCodec<E, D> {
+    counters: StreamCounters,
+    messages: PhantomData<(E, D)>,
+}
 
-impl<E, D> Default for StreamCodec<E, D> {
-    fn default() -> Self {
-        StreamCodec(PhantomData)
+impl<E, D> StreamCodec<E, D> {
+    /// Counts what passes.
+    pub(crate) fn counting(counters: StreamCounters) -> Self {
+        StreamCodec { counters, messages: PhantomData }
     }
 }
 
@@ -52,11 +58,11 @@ impl<E: Outgoing, D: Message + Default + Send + 'static> Codec for StreamCodec<E
     type Decoder = StreamCodec<E, D>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        StreamCodec::default()
+        StreamCodec::counting(self.counters.clone())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        StreamCodec::default()
+        StreamCodec::counting(self.counters.clone())
     }
 }
 
@@ -65,7 +71,9 @@ impl<E: Outgoing, D> Encoder for StreamCodec<E, D> {
     type Error = Status;
 
     fn encode(&mut self, item: E, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        let room = buffer.remaining_mut();
         item.write(buffer);
+        self.counters.sent(room - buffer.remaining_mut());
         Ok(())
     }
 
@@ -81,6 +89,7 @@ impl<E, D: Message + Default> Decoder for StreamCodec<E, D> {
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<D>, Status> {
         let length = buffer.remaining();
         let message = buffer.copy_to_bytes(length);
+        self.counters.received(length);
         decode(&message).map(Some)
     }
 

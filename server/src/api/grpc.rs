@@ -5,18 +5,23 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use etcdkit_proto::EtcdError;
 use http::header::CONTENT_TYPE;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use prost::Message;
-use tonic::Status;
+use tonic::{Code, Status};
+
+use super::budget::Budget;
+use crate::metrics::{Counted, Counters, Metrics, StreamCounters, of_stream};
 
 /// Compression flag and length, before every message.
 const PREFIX_BYTES: usize = 5;
@@ -32,6 +37,17 @@ pub(crate) enum ApiBody {
     End,
     /// A stream, or an error.
     Tonic(tonic::body::Body),
+}
+
+impl ApiBody {
+    /// Any other body.
+    pub(crate) fn of<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<tonic::codegen::StdError>,
+    {
+        ApiBody::Tonic(tonic::body::Body::new(body))
+    }
 }
 
 impl Body for ApiBody {
@@ -74,6 +90,49 @@ fn success() -> HeaderMap {
     trailers
 }
 
+/// What the messages of a call are held against, and where they are counted.
+pub(crate) struct Intake<'a> {
+    pub(crate) metrics: &'a Arc<Metrics>,
+    /// The number of the call.
+    pub(crate) method: usize,
+    /// For the log; shares the request's text.
+    pub(crate) path: Option<PathAndQuery>,
+    /// Most bytes of a received message.
+    pub(crate) bytes_max: usize,
+    /// A call of one answer that takes longer is told of in the log.
+    pub(crate) slow: Duration,
+    /// Counts large answers until they are sent.
+    pub(crate) budget: &'a Budget,
+}
+
+impl Intake<'_> {
+    pub(crate) fn counters(&self) -> &Counters {
+        self.metrics.calls.of(self.method)
+    }
+
+    pub(crate) fn of_stream(&self) -> StreamCounters {
+        of_stream(self.metrics, self.method)
+    }
+
+    /// Refuses the call before its message is read.
+    pub(crate) fn refuse(&self, status: Status) -> Response<ApiBody> {
+        Counted::begin(self.counters()).end(status.code());
+        refuse(status)
+    }
+
+    fn note(&self, took: Duration, outcome: &Result<Bytes, Status>) {
+        if took <= self.slow {
+            return;
+        }
+        let path = self.path.as_ref().map(PathAndQuery::path).unwrap_or_default();
+        let (response_bytes, error) = match outcome {
+            Ok(message) => (message.len(), ""),
+            Err(status) => (0, status.message()),
+        };
+        tracing::warn!(time_spent = ?took, response_type = path, response_size = response_bytes, error, "request stats");
+    }
+}
+
 /// Answers with an error and nothing else.
 pub(crate) fn refuse(status: Status) -> Response<ApiBody> {
     status.into_http::<tonic::body::Body>().map(ApiBody::Tonic)
@@ -83,7 +142,7 @@ pub(crate) fn refuse(status: Status) -> Response<ApiBody> {
 /// client does, and frames the answer.
 pub(crate) async fn unary<Req, Res, Handler, Call>(
     request: Request<Incoming>,
-    receive_bytes_max: usize,
+    intake: &Intake<'_>,
     handler: Handler,
 ) -> Response<ApiBody>
 where
@@ -93,8 +152,10 @@ where
     Call: Future<Output = Result<Res, Status>>,
 {
     let deadline = deadline(request.headers());
+    let mut counted = None;
     let call = async {
-        let message = read_message(request, receive_bytes_max).await?;
+        let message = read_message(request, intake).await?;
+        counted = Some(Counted::begin(intake.counters()));
         handler(message).await
     };
     let outcome = match deadline {
@@ -104,8 +165,15 @@ where
             Err(_) => Err(EtcdError::DeadlineExceeded.into()),
         },
     };
-    match outcome.and_then(|answer| frame(&answer)) {
+    let outcome = outcome.and_then(|answer| frame(&answer));
+    if let Some(counted) = counted {
+        let code = outcome.as_ref().map_or_else(Status::code, |_message| Code::Ok);
+        intake.note(counted.end(code), &outcome);
+    }
+    match outcome {
         Ok(message) => {
+            intake.counters().sent(message.len() - PREFIX_BYTES);
+            let message = intake.budget.hold(message);
             let mut response = Response::new(ApiBody::Unary(Some(message)));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             response
@@ -131,13 +199,15 @@ fn frame(answer: &impl Message) -> Result<Bytes, Status> {
 /// Reads the one message of a unary call. The length is checked before the message is buffered.
 pub(crate) async fn read_message<Req: Message + Default>(
     request: Request<Incoming>,
-    receive_bytes_max: usize,
+    intake: &Intake<'_>,
 ) -> Result<Req, Status> {
+    let receive_bytes_max = intake.bytes_max;
     let mut body = request.into_body();
     let mut first = next_data(&mut body).await?.unwrap_or_default();
     if let Some(length) = message_length(&first, receive_bytes_max)?
         && first.len() == PREFIX_BYTES + length
     {
+        intake.counters().received(length);
         return super::codec::decode(&first[PREFIX_BYTES..]);
     }
     let mut buffer = BytesMut::from(std::mem::take(&mut first));
@@ -149,6 +219,7 @@ pub(crate) async fn read_message<Req: Message + Default>(
             if buffer.len() > PREFIX_BYTES + length {
                 return Err(Status::internal("grpc: more than one message in a unary request"));
             }
+            intake.counters().received(length);
             return super::codec::decode(&buffer[PREFIX_BYTES..]);
         }
         match next_data(&mut body).await? {
@@ -212,8 +283,6 @@ fn deadline(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use tonic::Code;
 
     use super::*;
 

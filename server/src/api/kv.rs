@@ -1,5 +1,7 @@
 //! `etcdserverpb.KV`: keys and values.
 
+use std::time::Instant;
+
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::{
     CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse,
@@ -9,9 +11,11 @@ use futures::Stream;
 use tonic::Status;
 
 use super::access::{Access, Credentials};
+use super::budget::Budget;
 use super::check;
 use super::error::mismatched;
 use super::header::Headers;
+use super::timing::Timing;
 use crate::apply::txn;
 use crate::auth::Checker;
 use crate::command::{Applied, Operation};
@@ -31,6 +35,8 @@ pub(crate) struct Kv {
     pub(crate) ops_max: usize,
     /// Chunks of a range stream are about this large.
     pub(crate) chunk_bytes: usize,
+    pub(crate) timing: Timing,
+    pub(crate) budget: Budget,
 }
 
 impl Kv {
@@ -40,21 +46,34 @@ impl Kv {
         request: RangeRequest,
     ) -> Result<RangeResponse, Status> {
         check::range(&request)?;
-        if request.range_end.is_empty() {
-            return self.read(by, &request).await;
-        }
-        let (kv, by) = (self.clone(), by.clone());
-        elsewhere(async move { kv.read(&by, &request).await }).await
+        let begun = Instant::now();
+        let kind = "Range";
+        let mut response = if request.range_end.is_empty() {
+            let outcome = self.read_range(by, &request).await;
+            self.timing.note(kind, begun.elapsed(), &request, &outcome);
+            outcome?
+        } else {
+            let (kv, by) = (self.clone(), by.clone());
+            elsewhere(async move {
+                let outcome = kv.read_range(&by, &request).await;
+                kv.timing.note(kind, begun.elapsed(), &request, &outcome);
+                outcome
+            })
+            .await?
+        };
+        self.headers.fill(&mut response.header);
+        Ok(response)
     }
 
-    async fn read(&self, by: &Credentials, request: &RangeRequest) -> Result<RangeResponse, Status> {
+    async fn read_range(&self, by: &Credentials, request: &RangeRequest) -> Result<RangeResponse, Status> {
         if !request.serializable {
             self.gate.pass().await?;
         }
+        if !request.range_end.is_empty() && !request.count_only {
+            self.budget.room().await?;
+        }
         let permitted = |checker: &Checker<'_>| checker.range(&request.key, &request.range_end);
-        let mut response = self.access.read(by, permitted, || self.store.range(request))?;
-        self.headers.fill(&mut response.header);
-        Ok(response)
+        self.access.read(by, permitted, || self.timing.reading(|| self.store.range(request)))
     }
 
     pub(crate) async fn range_stream(
@@ -108,7 +127,13 @@ impl Kv {
         check::txn(&request, self.ops_max)?;
         let mut response = if txn::is_read_only(&request) {
             let (kv, by) = (self.clone(), by.clone());
-            elsewhere(async move { kv.read_only_txn(&by, &request).await }).await?
+            elsewhere(async move {
+                let begun = Instant::now();
+                let outcome = kv.read_txn(&by, &request).await;
+                kv.timing.note("ReadonlyTxn", begun.elapsed(), &request, &outcome);
+                outcome
+            })
+            .await?
         } else {
             let caller = self.access.recognise(by, |checker| checker.txn(&request))?;
             match self.proposer.propose_for(caller, Operation::Txn(request)).await? {
@@ -120,10 +145,11 @@ impl Kv {
         Ok(response)
     }
 
-    async fn read_only_txn(&self, by: &Credentials, request: &TxnRequest) -> Result<TxnResponse, Status> {
+    async fn read_txn(&self, by: &Credentials, request: &TxnRequest) -> Result<TxnResponse, Status> {
         if !txn::is_serializable(request) {
             self.gate.pass().await?;
         }
+        self.budget.room().await?;
         self.access.read(by, |checker| checker.txn(request), || txn::read_only(&self.store, request))
     }
 

@@ -109,7 +109,7 @@ impl Maintenance {
             version: ETCD_VERSION.to_owned(),
             db_size: to_i64(size.total_bytes),
             db_size_in_use: to_i64(size.in_use_bytes),
-            db_size_quota: if self.quota_bytes == 0 { QUOTA_BYTES_DEFAULT } else { self.quota_bytes },
+            db_size_quota: self.quota(),
             leader: raft.leadership.leader.unwrap_or(0),
             raft_index: raft.committed_index,
             raft_applied_index: raft.applied_index,
@@ -119,6 +119,11 @@ impl Maintenance {
             storage_version: STORAGE_VERSION.to_owned(),
             downgrade_info: Some(self.downgrade_info()),
         })
+    }
+
+    /// Stored bytes at which writes are refused; negative without a limit.
+    pub(crate) fn quota(&self) -> i64 {
+        if self.quota_bytes == 0 { QUOTA_BYTES_DEFAULT } else { self.quota_bytes }
     }
 
     pub(crate) async fn hash(&self, _request: HashRequest) -> Result<HashResponse, Status> {

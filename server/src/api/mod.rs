@@ -5,6 +5,7 @@
 
 mod access;
 mod auth;
+mod budget;
 mod check;
 mod cluster;
 mod codec;
@@ -23,10 +24,12 @@ mod password;
 mod permission;
 mod snapshot;
 mod stream;
+mod timing;
 mod version;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcdkit_proto::{DESCRIPTORS, EtcdError};
 use http::{HeaderMap, Method, Request, Response};
@@ -35,7 +38,9 @@ use prost::Message;
 use tonic::Status;
 
 pub(crate) use access::Access;
+pub(crate) use access::CertificateName;
 pub(crate) use auth::Auth;
+pub(crate) use budget::Budget;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
 pub(crate) use grpc::ApiBody;
@@ -47,12 +52,15 @@ pub(crate) use line::Line;
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::Maintenance;
 pub(crate) use password::Passwords;
+pub(crate) use timing::Timing;
+pub(crate) use version::CLUSTER_VERSION;
 pub use version::ETCD_VERSION;
 pub(crate) use watch::Watch;
 
+use crate::metrics::{Calls, Metrics};
 use crate::raft::RaftNode;
 use access::Credentials;
-use grpc::{refuse, unary};
+use grpc::{Intake, refuse, unary};
 use permission::Needs;
 use stream::{bidirectional, server_streaming};
 
@@ -71,165 +79,181 @@ pub(crate) struct Api {
     pub(crate) raft: RaftNode,
     /// Most bytes of a received message.
     pub(crate) receive_bytes_max: usize,
+    /// A call of one answer that takes longer is told of in the log.
+    pub(crate) slow_request: Duration,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Api {
     /// Answers one HTTP/2 request.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<ApiBody> {
-        if let Err(status) = self.admit(&request) {
-            return refuse(status);
-        }
-        let max = self.receive_bytes_max;
-        let api = &self;
         let path = request.uri().path();
+        let Some(method) = Calls::find(path) else {
+            return refuse(self.admit(&request).err().unwrap_or_else(|| unimplemented(path)));
+        };
+        let api = &self;
+        let intake = &Intake {
+            metrics: &self.metrics,
+            method,
+            path: request.uri().path_and_query().cloned(),
+            bytes_max: self.receive_bytes_max,
+            slow: self.slow_request,
+            budget: &self.kv.budget,
+        };
         let by = &Credentials::of(&request);
-        if let Err(status) = self.admit_caller(path, by) {
-            return refuse(status);
+        let admitted = self.admit(&request).and_then(|()| {
+            self.metrics.calls.from_client(method, client_version(request.headers()));
+            self.admit_caller(path, by)
+        });
+        if let Err(status) = admitted {
+            return intake.refuse(status);
         }
         // Calls that wait or carry much state are boxed, so that the task of a put stays small.
         match path {
-            "/etcdserverpb.KV/Range" => unary(request, max, |message| api.kv.range(by, message)).await,
-            "/etcdserverpb.KV/Put" => unary(request, max, |message| api.kv.put(by, message)).await,
-            "/etcdserverpb.KV/Txn" => unary(request, max, |message| api.kv.txn(by, message)).await,
+            "/etcdserverpb.KV/Range" => unary(request, intake, |message| api.kv.range(by, message)).await,
+            "/etcdserverpb.KV/Put" => unary(request, intake, |message| api.kv.put(by, message)).await,
+            "/etcdserverpb.KV/Txn" => unary(request, intake, |message| api.kv.txn(by, message)).await,
             "/etcdserverpb.KV/DeleteRange" => {
-                unary(request, max, |message| api.kv.delete_range(by, message)).await
+                unary(request, intake, |message| api.kv.delete_range(by, message)).await
             }
-            "/etcdserverpb.KV/Compact" => unary(request, max, |message| api.kv.compact(message)).await,
+            "/etcdserverpb.KV/Compact" => unary(request, intake, |message| api.kv.compact(message)).await,
             "/etcdserverpb.KV/RangeStream" => {
-                server_streaming(request, max, |message| api.kv.range_stream(by, message)).await
+                server_streaming(request, intake, |message| api.kv.range_stream(by, message)).await
             }
             "/etcdserverpb.Watch/Watch" => {
-                bidirectional(request, max, |requests| api.watch.watch(by.clone(), requests))
+                bidirectional(request, intake, |requests| api.watch.watch(by.clone(), requests))
             }
             "/etcdserverpb.Lease/LeaseGrant" => {
-                unary(request, max, |message| api.lease.grant(by, message)).await
+                unary(request, intake, |message| api.lease.grant(by, message)).await
             }
             "/etcdserverpb.Lease/LeaseRevoke" => {
-                unary(request, max, |message| api.lease.revoke(by, message)).await
+                unary(request, intake, |message| api.lease.revoke(by, message)).await
             }
             "/etcdserverpb.Lease/LeaseKeepAlive" => {
-                bidirectional(request, max, |requests| api.lease.keep_alive(by.clone(), requests))
+                bidirectional(request, intake, |requests| api.lease.keep_alive(by.clone(), requests))
             }
             "/etcdserverpb.Lease/LeaseTimeToLive" => {
-                unary(request, max, |message| api.lease.time_to_live(by, message)).await
+                unary(request, intake, |message| api.lease.time_to_live(by, message)).await
             }
             "/etcdserverpb.Lease/LeaseLeases" => {
-                unary(request, max, |message| api.lease.leases(by, message)).await
+                unary(request, intake, |message| api.lease.leases(by, message)).await
             }
             "/etcdserverpb.Cluster/MemberList" => {
-                unary(request, max, |message| api.cluster.member_list(message)).await
+                unary(request, intake, |message| api.cluster.member_list(message)).await
             }
             "/etcdserverpb.Maintenance/Alarm" => {
-                unary(request, max, |message| api.maintenance.alarm(by, message)).await
+                unary(request, intake, |message| api.maintenance.alarm(by, message)).await
             }
             "/etcdserverpb.Maintenance/Status" => {
-                unary(request, max, |message| api.maintenance.status(message)).await
+                unary(request, intake, |message| api.maintenance.status(message)).await
             }
             "/etcdserverpb.Maintenance/Hash" => {
-                unary(request, max, |message| api.maintenance.hash(message)).await
+                unary(request, intake, |message| api.maintenance.hash(message)).await
             }
             "/etcdserverpb.Maintenance/HashKV" => {
-                unary(request, max, |message| api.maintenance.hash_kv(message)).await
+                unary(request, intake, |message| api.maintenance.hash_kv(message)).await
             }
             "/etcdserverpb.Cluster/MemberAdd" => {
-                Box::pin(unary(request, max, |message| api.cluster.member_add(message))).await
+                Box::pin(unary(request, intake, |message| api.cluster.member_add(message))).await
             }
             "/etcdserverpb.Cluster/MemberRemove" => {
-                Box::pin(unary(request, max, |message| api.cluster.member_remove(message))).await
+                Box::pin(unary(request, intake, |message| api.cluster.member_remove(message))).await
             }
             "/etcdserverpb.Cluster/MemberUpdate" => {
-                Box::pin(unary(request, max, |message| api.cluster.member_update(message))).await
+                Box::pin(unary(request, intake, |message| api.cluster.member_update(message))).await
             }
             "/etcdserverpb.Cluster/MemberPromote" => {
-                Box::pin(unary(request, max, |message| api.cluster.member_promote(message))).await
+                Box::pin(unary(request, intake, |message| api.cluster.member_promote(message))).await
             }
             "/etcdserverpb.Maintenance/Defragment" => {
-                Box::pin(unary(request, max, |message| api.maintenance.defragment(message))).await
+                Box::pin(unary(request, intake, |message| api.maintenance.defragment(message))).await
             }
             "/etcdserverpb.Maintenance/MoveLeader" => {
-                Box::pin(unary(request, max, |message| api.maintenance.move_leader(message))).await
+                Box::pin(unary(request, intake, |message| api.maintenance.move_leader(message))).await
             }
             "/etcdserverpb.Maintenance/Downgrade" => {
-                Box::pin(unary(request, max, |message| api.maintenance.downgrade(message))).await
+                Box::pin(unary(request, intake, |message| api.maintenance.downgrade(message))).await
             }
             "/etcdserverpb.Maintenance/Snapshot" => {
-                server_streaming(request, max, |message| api.maintenance.snapshot(message)).await
+                server_streaming(request, intake, |message| api.maintenance.snapshot(message)).await
             }
             "/etcdserverpb.Auth/AuthEnable" => {
-                Box::pin(unary(request, max, |message| api.auth.enable(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.enable(by, message))).await
             }
             "/etcdserverpb.Auth/AuthDisable" => {
-                Box::pin(unary(request, max, |message| api.auth.disable(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.disable(by, message))).await
             }
             "/etcdserverpb.Auth/AuthStatus" => {
-                Box::pin(unary(request, max, |message| api.auth.status(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.status(by, message))).await
             }
             "/etcdserverpb.Auth/Authenticate" => {
-                Box::pin(unary(request, max, |message| api.auth.authenticate(message))).await
+                Box::pin(unary(request, intake, |message| api.auth.authenticate(message))).await
             }
             "/etcdserverpb.Auth/UserAdd" => {
-                Box::pin(unary(request, max, |message| api.auth.user_add(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_add(by, message))).await
             }
             "/etcdserverpb.Auth/UserGet" => {
-                Box::pin(unary(request, max, |message| api.auth.user_get(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_get(by, message))).await
             }
             "/etcdserverpb.Auth/UserList" => {
-                Box::pin(unary(request, max, |message| api.auth.user_list(message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_list(message))).await
             }
             "/etcdserverpb.Auth/UserDelete" => {
-                Box::pin(unary(request, max, |message| api.auth.user_delete(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_delete(by, message))).await
             }
             "/etcdserverpb.Auth/UserChangePassword" => {
-                Box::pin(unary(request, max, |message| api.auth.user_change_password(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_change_password(by, message))).await
             }
             "/etcdserverpb.Auth/UserGrantRole" => {
-                Box::pin(unary(request, max, |message| api.auth.user_grant_role(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_grant_role(by, message))).await
             }
             "/etcdserverpb.Auth/UserRevokeRole" => {
-                Box::pin(unary(request, max, |message| api.auth.user_revoke_role(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.user_revoke_role(by, message))).await
             }
             "/etcdserverpb.Auth/RoleAdd" => {
-                Box::pin(unary(request, max, |message| api.auth.role_add(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_add(by, message))).await
             }
             "/etcdserverpb.Auth/RoleGet" => {
-                Box::pin(unary(request, max, |message| api.auth.role_get(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_get(by, message))).await
             }
             "/etcdserverpb.Auth/RoleList" => {
-                Box::pin(unary(request, max, |message| api.auth.role_list(message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_list(message))).await
             }
             "/etcdserverpb.Auth/RoleDelete" => {
-                Box::pin(unary(request, max, |message| api.auth.role_delete(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_delete(by, message))).await
             }
             "/etcdserverpb.Auth/RoleGrantPermission" => {
-                Box::pin(unary(request, max, |message| api.auth.role_grant(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_grant(by, message))).await
             }
             "/etcdserverpb.Auth/RoleRevokePermission" => {
-                Box::pin(unary(request, max, |message| api.auth.role_revoke(by, message))).await
+                Box::pin(unary(request, intake, |message| api.auth.role_revoke(by, message))).await
             }
             "/v3lockpb.Lock/Lock" => {
-                Box::pin(unary(request, max, |message| api.lock.lock(by, message))).await
+                Box::pin(unary(request, intake, |message| api.lock.lock(by, message))).await
             }
             "/v3lockpb.Lock/Unlock" => {
-                Box::pin(unary(request, max, |message| api.lock.unlock(by, message))).await
+                Box::pin(unary(request, intake, |message| api.lock.unlock(by, message))).await
             }
             "/v3electionpb.Election/Campaign" => {
-                Box::pin(unary(request, max, |message| api.election.campaign(by, message))).await
+                Box::pin(unary(request, intake, |message| api.election.campaign(by, message))).await
             }
             "/v3electionpb.Election/Proclaim" => {
-                Box::pin(unary(request, max, |message| api.election.proclaim(by, message))).await
+                Box::pin(unary(request, intake, |message| api.election.proclaim(by, message))).await
             }
             "/v3electionpb.Election/Leader" => {
-                Box::pin(unary(request, max, |message| api.election.leader(by, message))).await
+                Box::pin(unary(request, intake, |message| api.election.leader(by, message))).await
             }
             "/v3electionpb.Election/Observe" => {
-                server_streaming(request, max, |message| api.election.observe(by.clone(), message)).await
+                server_streaming(request, intake, |message| api.election.observe(by.clone(), message)).await
             }
             "/v3electionpb.Election/Resign" => {
-                Box::pin(unary(request, max, |message| api.election.resign(by, message))).await
+                Box::pin(unary(request, intake, |message| api.election.resign(by, message))).await
             }
-            "/grpc.health.v1.Health/Check" => unary(request, max, |message| api.health.check(message)).await,
+            "/grpc.health.v1.Health/Check" => {
+                unary(request, intake, |message| api.health.check(message)).await
+            }
             "/grpc.health.v1.Health/Watch" => {
-                server_streaming(request, max, |message| api.health.watch(message)).await
+                server_streaming(request, intake, |message| api.health.watch(message)).await
             }
             _ => refuse(unimplemented(path)),
         }
@@ -265,6 +289,12 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// The version that a client names, for the metrics; it has passed [`check_client_version`].
+fn client_version(headers: &HeaderMap) -> &str {
+    let named = headers.get("client-api-version");
+    named.and_then(|version| std::str::from_utf8(version.as_bytes()).ok()).unwrap_or("unknown")
 }
 
 fn check_client_version(headers: &HeaderMap) -> Result<(), EtcdError> {

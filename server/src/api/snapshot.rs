@@ -49,6 +49,7 @@ pub(super) fn stream(backend: Backend) -> impl Stream<Item = Message> + Send + u
 }
 
 fn write(backend: &Backend, chunks: Chunks) {
+    let _timer = backend.metrics().disk.snapshot.start_timer();
     let sender = chunks.sender.clone();
     let written = backend.export_to(|bytes| chunks.of(bytes)).and_then(|chunks| {
         let cannot = |error: Error| BackendError::Copy(error.to_string());

@@ -1,6 +1,8 @@
 //! gRPC streams, through tonic.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 use http::header::CONTENT_TYPE;
@@ -11,12 +13,13 @@ use tonic::codec::{EncodeBody, SingleMessageCompressionOverride, Streaming};
 use tonic::{Code, Status};
 
 use super::codec::{Outgoing, StreamCodec};
-use super::grpc::{ApiBody, SEND_BYTES_MAX, read_message, received_too_much, refuse};
+use super::grpc::{ApiBody, Intake, SEND_BYTES_MAX, read_message, received_too_much, refuse};
+use crate::metrics::{CountedStream, StreamCounters};
 
 /// Runs a call with one request and a stream of answers.
 pub(crate) async fn server_streaming<Req, Res, Answers, Handler, Call>(
     request: Request<Incoming>,
-    receive_bytes_max: usize,
+    intake: &Intake<'_>,
     handler: Handler,
 ) -> Response<ApiBody>
 where
@@ -26,20 +29,24 @@ where
     Handler: FnOnce(Req) -> Call,
     Call: Future<Output = Result<Answers, Status>>,
 {
-    let message = match read_message(request, receive_bytes_max).await {
+    let message = match read_message(request, intake).await {
         Ok(message) => message,
         Err(status) => return refuse(status),
     };
+    let mut counted = intake.of_stream().begin();
     match handler(message).await {
-        Ok(answers) => stream_response::<Res, Answers>(answers),
-        Err(status) => refuse(status),
+        Ok(answers) => stream_response::<Res, Answers>(intake.of_stream(), counted, answers),
+        Err(status) => {
+            counted.end(status.code());
+            refuse(status)
+        }
     }
 }
 
 /// Runs a call with a stream in both directions.
 pub(crate) fn bidirectional<Req, Res, Answers>(
     request: Request<Incoming>,
-    receive_bytes_max: usize,
+    intake: &Intake<'_>,
     handler: impl FnOnce(Streaming<Req>) -> Answers,
 ) -> Response<ApiBody>
 where
@@ -47,17 +54,47 @@ where
     Res: Outgoing,
     Answers: Stream<Item = Result<Res, Status>> + Send + 'static,
 {
-    let decoder = StreamCodec::<Res, Req>::default();
-    let requests = Streaming::new_request(decoder, request.into_body(), None, Some(receive_bytes_max));
-    stream_response::<Res, Answers>(handler(requests))
+    let counters = intake.of_stream();
+    let counted = counters.begin();
+    let decoder = StreamCodec::<Res, Req>::counting(counters.clone());
+    let requests = Streaming::new_request(decoder, request.into_body(), None, Some(intake.bytes_max));
+    stream_response::<Res, Answers>(counters, counted, handler(requests))
 }
 
-fn stream_response<Res, Answers>(answers: Answers) -> Response<ApiBody>
+/// Tells the counters how a stream of answers ends.
+struct Ending<Answers> {
+    answers: Pin<Box<Answers>>,
+    counted: CountedStream,
+}
+
+impl<Answer, Answers> Stream for Ending<Answers>
+where
+    Answers: Stream<Item = Result<Answer, Status>>,
+{
+    type Item = Result<Answer, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.answers.as_mut().poll_next(context));
+        match &item {
+            Some(Ok(_answer)) => {}
+            Some(Err(status)) => self.counted.end(status.code()),
+            None => self.counted.end(Code::Ok),
+        }
+        Poll::Ready(item)
+    }
+}
+
+fn stream_response<Res, Answers>(
+    counters: StreamCounters,
+    counted: CountedStream,
+    answers: Answers,
+) -> Response<ApiBody>
 where
     Res: Outgoing,
     Answers: Stream<Item = Result<Res, Status>> + Send + 'static,
 {
-    let encoder = StreamCodec::<Res, ()>::default();
+    let encoder = StreamCodec::<Res, ()>::counting(counters);
+    let answers = Ending { answers: Box::pin(answers), counted };
     let body = EncodeBody::new_server(
         encoder,
         answers,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::codec::EncodeBuf;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::access::{Access, Credentials};
 use super::codec::Outgoing;
@@ -21,6 +21,7 @@ use super::header::Headers;
 use super::stream::request_error;
 use crate::auth::Checker;
 use crate::command::Caller;
+use crate::metrics::Metrics;
 use crate::mvcc::watch::{Hub, Next, WatchFrame, WatchStream};
 
 /// Progress intervals are this much longer at most, in percent, so that watchers that began together do
@@ -33,6 +34,7 @@ pub(crate) struct Watch {
     pub(crate) hub: Hub,
     pub(crate) access: Access,
     pub(crate) progress_interval: Duration,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -63,11 +65,13 @@ impl Watch {
                 by,
                 user: None,
                 stream: Arc::clone(&stream),
+                metrics: Arc::clone(&self.metrics),
             }
             .serve(requests, failed_sender),
         );
         let connection = Connection {
             headers: self.headers.clone(),
+            metrics: Arc::clone(&self.metrics),
             stream,
             failed: Some(failed),
             tick: progress_ticks(self.progress_interval),
@@ -102,6 +106,7 @@ struct Requests {
     /// Tells that users, roles or rights changed.
     changes: watch::Receiver<u64>,
     stream: Arc<WatchStream>,
+    metrics: Arc<Metrics>,
 }
 
 impl Requests {
@@ -119,6 +124,10 @@ impl Requests {
                 Ok(Some(request)) => self.act(request),
                 Ok(None) => break,
                 Err(status) => {
+                    if status.code() != Code::Cancelled {
+                        let failures = &self.metrics.requests.stream_failures;
+                        failures.with_label_values(&["receive", "watch"]).inc();
+                    }
                     // Whoever would be told has gone when this fails.
                     let _ = failed.send(request_error(status));
                     return;
@@ -184,6 +193,7 @@ fn as_text(error: EtcdError) -> String {
 /// The sending side of one stream.
 struct Connection {
     headers: Headers,
+    metrics: Arc<Metrics>,
     stream: Arc<WatchStream>,
     /// Tells that the requests ended in an error; none once they ended well.
     failed: Option<oneshot::Receiver<Status>>,
@@ -197,6 +207,7 @@ impl Connection {
         loop {
             match self.stream.try_next()? {
                 Next::Frame(frame) => {
+                    self.metrics.mvcc.events.inc_by(frame.event_count as u64);
                     return Ok(WatchMessage { header: self.headers.at(frame.revision), frame });
                 }
                 Next::Again => tokio::task::yield_now().await,

@@ -1,6 +1,7 @@
 //! The state machine itself: runs of commands in, outcomes and published changes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use etcdkit_proto::EtcdError;
@@ -13,6 +14,7 @@ use crate::backend::{Backend, Table};
 use crate::cluster::ClusterState;
 use crate::command::{Applied, Command, Operation, Outcome};
 use crate::lease::Lessor;
+use crate::metrics::Stopwatch;
 use crate::mvcc::watch::Hub;
 use crate::mvcc::{MvccError, Store, StoreWriter};
 
@@ -53,6 +55,8 @@ pub struct Parts {
     pub cluster: Arc<ClusterState>,
     /// The watchers.
     pub hub: Hub,
+    /// A command that takes longer is told of in the log.
+    pub slow: Duration,
 }
 
 /// Applies the log to the key space and the leases, and tells the watchers.
@@ -64,6 +68,7 @@ pub struct Applier {
     alarms: Arc<Alarms>,
     cluster: Arc<ClusterState>,
     hub: Hub,
+    slow: Duration,
     /// Why nothing is applied any more. A run that failed half-way is in memory and not in storage, so
     /// no later run may build on it.
     failed: Option<ApplyError>,
@@ -72,8 +77,8 @@ pub struct Applier {
 impl Applier {
     /// Puts the parts together; they must share the one backend.
     pub fn new(parts: Parts) -> Self {
-        let Parts { backend, store, lessor, auth, alarms, cluster, hub } = parts;
-        Applier { backend, store, lessor, auth, alarms, cluster, hub, failed: None }
+        let Parts { backend, store, lessor, auth, alarms, cluster, hub, slow } = parts;
+        Applier { backend, store, lessor, auth, alarms, cluster, hub, slow, failed: None }
     }
 
     fn apply_all(&self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, MvccError> {
@@ -85,8 +90,11 @@ impl Applier {
             alarms: &self.alarms,
             cluster: &self.cluster,
         };
+        let mut stopwatch = Stopwatch::start();
         for entry in run {
-            outcomes.push(at_work.apply(entry)?);
+            let outcome = at_work.apply(entry)?;
+            self.note(entry, &outcome, stopwatch.lap());
+            outcomes.push(outcome);
         }
         let mut writer = at_work.writer;
         let stored =
@@ -95,6 +103,28 @@ impl Applier {
         writer.backend().put(Table::Meta, PROGRESS, stored.clone());
         self.hub.publish(writer.commit(stored)?);
         Ok(outcomes)
+    }
+}
+
+impl Applier {
+    /// Counts what was applied, and tells what took long.
+    fn note(&self, entry: &RunEntry<'_>, outcome: &Outcome, took: Duration) {
+        let Some(operation) = entry.command.and_then(|command| command.operation.as_ref()) else { return };
+        let requests = &self.backend.metrics().requests;
+        // As in etcd, to be asked for what is gone is no failure of the member.
+        let success = matches!(outcome, Ok(_) | Err(EtcdError::Compacted));
+        requests.apply.observe(operation.name(), success, took);
+        if took > self.slow {
+            requests.slow_applies.inc();
+            tracing::warn!(
+                took = ?took,
+                expected_duration = ?self.slow,
+                request = operation.name(),
+                request_bytes = operation.encoded_len(),
+                index = entry.index,
+                "apply request took too long"
+            );
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::directory::Directory;
-use super::engine::View;
+use super::engine::{self, View};
 use super::{Backend, BackendError, BackendOptions, EngineKind, Table};
 use crate::io::Io;
 
@@ -73,9 +73,11 @@ impl Backend {
         copy.put(MAGIC).map_err(write_error)?;
         for table in Table::ALL {
             let mut written = Ok(());
-            let scanned = base.scan(table, Bound::Unbounded, Bound::Unbounded, &mut |key, value| {
-                written = copy.record(table, key, value);
-                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            let scanned = engine::guarded(|| {
+                base.scan(table, Bound::Unbounded, Bound::Unbounded, &mut |key, value| {
+                    written = copy.record(table, key, value);
+                    if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
             });
             scanned.map_err(|source| self.shared().engine_error(source))?;
             written.map_err(write_error)?;

@@ -111,7 +111,9 @@ impl Shared {
         let mut control = self.control.lock();
         if control.failure.is_none() {
             tracing::error!(engine = %self.kind, error = %source, "storage failed, nothing more is written");
-            control.failure = Some((self.kind, source.to_string().into()));
+            let cause: Arc<str> = source.to_string().into();
+            self.failed.send_replace(Some(Arc::clone(&cause)));
+            control.failure = Some((self.kind, cause));
         }
         let (kind, cause) = control.failure.clone().expect("invariant: set above");
         self.progress.notify_all();
@@ -152,10 +154,14 @@ impl Shared {
     fn flush_active(&self) -> Result<(), EngineError> {
         let _still = self.engine_still.lock();
         let (layer, newest_run) = self.freeze();
+        let begun = Instant::now();
         let view = engine::guarded(|| {
-            self.engine.apply(&layer)?;
-            self.engine.view()
+            let engine = self.engine();
+            engine.apply(&layer)?;
+            engine.view()
         })?;
+        self.options.metrics.disk.backend_commit.observe(begun.elapsed().as_secs_f64());
+        self.record(&layer);
         let mark = layer.mark.clone();
         {
             let mut state = self.state.write();

@@ -25,6 +25,11 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    /// A layer that changes nothing, with a mark.
+    pub(super) fn marked(mark: Option<Bytes>) -> Self {
+        Layer { mark, ..Layer::default() }
+    }
+
     pub(super) fn table(&self, table: Table) -> &BTreeMap<Bytes, Entry> {
         &self.tables[table as usize]
     }

@@ -22,7 +22,8 @@
 //!   any more, every later commit and flush reports the cause, and the durable mark stands still. The
 //!   log has everything acknowledged, and a restart reads the disk again.
 //!
-//! Lock order: `writing`, `copying`, `gate`, `engine_still`, `state`, `control`.
+//! Lock order: `writing`, `copying`, `gate`, `engine_still`, `recorded`, `state`, `engine`, `control`; a rebuild, which alone
+//! holds `copying` exclusively with compaction in place, takes the gate last.
 
 mod copy;
 mod directory;
@@ -31,6 +32,7 @@ mod error;
 mod flusher;
 mod layer;
 mod read;
+mod rebuild;
 mod writer;
 
 #[cfg(test)]
@@ -42,16 +44,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 pub use error::{BackendError, UnknownEngine};
 pub use writer::BackendWriter;
 
 use crate::io::Io;
+use crate::metrics::Metrics;
 use crate::sync::{Condvar, Mutex};
 use directory::Directory;
 use engine::{Engine, View};
 use flusher::{Control, Flusher};
 use layer::Layer;
+use rebuild::Recorded;
 
 /// The tables of the backend. Keys of a table are ordered bytewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +120,7 @@ impl std::str::FromStr for EngineKind {
 }
 
 /// Memory and time the backend may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BackendOptions {
     /// Page cache of the engine, in bytes. Default 8 MiB: the whole server is to stay within 48 MB after
     /// 100,000 puts of 256 bytes, and the operating system caches the file once more.
@@ -127,6 +132,8 @@ pub struct BackendOptions {
     /// Size of the active layer at which [`Backend::write`] waits for the disk. Default 8 MiB; with the
     /// frozen layer the overlay holds at most twice that, and one run.
     pub overlay_bytes_max: usize,
+    /// Where the backend and what is kept in it are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Default for BackendOptions {
@@ -136,6 +143,7 @@ impl Default for BackendOptions {
             flush_interval: Duration::from_millis(100),
             overlay_bytes_flush: 2 << 20,
             overlay_bytes_max: 8 << 20,
+            metrics: Arc::default(),
         }
     }
 }
@@ -164,7 +172,8 @@ struct Handle {
 }
 
 struct Shared {
-    engine: Box<dyn Engine>,
+    /// Replaced when it is rebuilt, under the gate.
+    engine: RwLock<Arc<dyn Engine>>,
     kind: EngineKind,
     options: BackendOptions,
     /// Held shared while the engine is copied, which may take long, exclusively while it is compacted.
@@ -175,12 +184,16 @@ struct Shared {
     writing: Mutex<()>,
     state: RwLock<State>,
     control: Mutex<Control>,
+    /// Tells why nothing is written any more.
+    failed: watch::Sender<Option<Arc<str>>>,
     /// Something for the flusher to do.
     work: Condvar,
     /// The flusher did something, or failed.
     progress: Condvar,
     /// Held while a layer goes into the engine, and by whoever needs the engine to stand still.
     engine_still: Mutex<()>,
+    /// What came into the engine since a copy of it began.
+    recorded: Mutex<Option<Recorded>>,
     /// Kept, as the last, until the engine is closed: a second backend on the directory is refused.
     directory: Option<Directory>,
 }
@@ -234,7 +247,7 @@ impl Backend {
         });
         let (engine, base, durable_mark) = opened.map_err(of_engine)?;
         let shared = Arc::new(Shared {
-            engine,
+            engine: RwLock::new(engine.into()),
             kind,
             options,
             copying: RwLock::new(()),
@@ -242,9 +255,11 @@ impl Backend {
             writing: Mutex::new(()),
             state: RwLock::new(State { active: Layer::default(), frozen: None, base, freezes: 0 }),
             control: Mutex::new(Control::starting_at(durable_mark)),
+            failed: watch::Sender::new(None),
             work: Condvar::new(),
             progress: Condvar::new(),
             engine_still: Mutex::new(()),
+            recorded: Mutex::new(None),
             directory,
         });
         let flusher = Flusher::start(shared.clone()).map_err(|source| BackendError::Thread { source })?;
@@ -254,6 +269,11 @@ impl Backend {
     /// The engine in use.
     pub fn kind(&self) -> EngineKind {
         self.shared().kind
+    }
+
+    /// Where the backend and what is kept in it are counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared().options.metrics
     }
 
     /// Makes everything committed before the call durable.
@@ -270,6 +290,11 @@ impl Backend {
         self.shared().control.lock().durable_mark.clone()
     }
 
+    /// Follows [`Self::failure`].
+    pub fn failures(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.shared().failed.subscribe()
+    }
+
     /// The cause for which nothing is written any more, if so.
     pub fn failure(&self) -> Option<BackendError> {
         self.shared().control.lock().failure()
@@ -278,27 +303,7 @@ impl Backend {
     /// Space taken now.
     pub fn size(&self) -> Result<Size, BackendError> {
         let _gate = self.shared().gate.read();
-        self.shared().engine.size().map_err(|source| self.shared().engine_error(source))
-    }
-
-    /// Gives space that is no longer needed back to the file system, as far as the engine can (sled
-    /// cannot). Reads and flushes wait meanwhile, as with etcd's defragmentation; readers under way are
-    /// waited for.
-    pub fn compact(&self) -> Result<(), BackendError> {
-        self.flush()?;
-        let shared = self.shared();
-        let _copying = shared.copying.write();
-        let _gate = shared.gate.write();
-        let _still = shared.engine_still.lock();
-        // The engine may want no snapshot to be held, so ours goes; the gate keeps readers from missing it.
-        shared.state.write().base = Arc::new(engine::NoView);
-        let compacted = engine::guarded(|| shared.engine.compact());
-        match shared.engine.view() {
-            Ok(view) => shared.state.write().base = view,
-            Err(source) => return Err(shared.fail(&source)),
-        }
-        // A compaction that failed half-way is like any other failed write.
-        compacted.map_err(|source| shared.fail(&source))
+        engine::guarded(|| self.shared().engine().size()).map_err(|source| self.shared().engine_error(source))
     }
 
     fn shared(&self) -> &Shared {
@@ -313,7 +318,16 @@ impl std::fmt::Debug for Backend {
 }
 
 impl Shared {
+    fn engine(&self) -> Arc<dyn Engine> {
+        Arc::clone(&self.engine.read())
+    }
+
+    /// An engine that panicked while it was read is not written to any more either: the log has what was
+    /// acknowledged, and the next start says what is wrong with the file.
     fn engine_error(&self, source: engine::EngineError) -> BackendError {
+        if source.is_panic() {
+            return self.fail(&source);
+        }
         BackendError::engine(self.kind, source)
     }
 

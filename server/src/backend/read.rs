@@ -4,7 +4,7 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 
-use super::engine::{EngineError, View};
+use super::engine::{self, EngineError, View};
 use super::layer::Entry;
 use super::{Backend, BackendError, State, Table};
 
@@ -69,7 +69,7 @@ impl Backend {
             }
             state.base.clone()
         };
-        base.get(table, key).map_err(|source| shared.engine_error(source))
+        engine::guarded(|| base.get(table, key)).map_err(|source| shared.engine_error(source))
     }
 
     /// Up to `limit` committed records between the bounds, ascending, all of one moment: a run is seen as
@@ -99,9 +99,11 @@ impl Backend {
             let freezes = state.freezes;
             let held = (attempt == SCAN_ATTEMPTS_MAX).then_some(state);
             let mut rows = Vec::new();
-            let scanned = merge(&overlay, base.as_ref(), span, &mut |row| {
-                rows.push(row.to_bytes());
-                if rows.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let scanned = engine::guarded(|| {
+                merge(&overlay, base.as_ref(), span, &mut |row| {
+                    rows.push(row.to_bytes());
+                    if rows.len() == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })
             });
             scanned.map_err(|source| shared.engine_error(source))?;
             if base.is_snapshot() || held.is_some() || shared.state.read().freezes == freezes {
@@ -134,9 +136,11 @@ impl Backend {
             (state.overlay(span, usize::MAX), state.base.clone())
         };
         if base.is_snapshot() {
-            return merge(&overlay, base.as_ref(), span, &mut |row| match row {
-                Row::Overlay(key, value) => visitor(key, value),
-                Row::Engine(key, value) => visitor(key, value),
+            return engine::guarded(|| {
+                merge(&overlay, base.as_ref(), span, &mut |row| match row {
+                    Row::Overlay(key, value) => visitor(key, value),
+                    Row::Engine(key, value) => visitor(key, value),
+                })
             })
             .map_err(|source| shared.engine_error(source));
         }

@@ -2,5 +2,6 @@
 
 //! One suite for all engines, and what is particular to one.
 
+mod damage;
 mod faults;
 mod suite;

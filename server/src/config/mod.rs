@@ -10,6 +10,7 @@ pub use duration::parse_duration;
 pub use urls::{MemberUrl, Scheme, parse_urls};
 
 use crate::backend::EngineKind;
+use crate::tls::{TlsError, TlsSettings, self_signed};
 use urls::UrlsByName;
 
 /// etcd refuses longer election timeouts: a cluster without a leader for that long helps nobody.
@@ -92,6 +93,16 @@ pub enum ClusterState {
     Existing,
 }
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetricsLevel {
+    /// Counts.
+    #[default]
+    Basic,
+    /// The time of every call as well.
+    Extensive,
+}
+
 /// The settings of one server. Start from [`Config::default`], which is what `etcd` without flags has.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -103,6 +114,10 @@ pub struct Config {
     pub engine: EngineKind,
     /// Addresses for clients to connect to. Port 0 takes a free one.
     pub listen_client_urls: Vec<MemberUrl>,
+    /// Addresses for HTTP alone; with any, those for clients answer gRPC alone.
+    pub listen_client_http_urls: Vec<MemberUrl>,
+    /// Addresses for `/metrics` and the checks of health alone.
+    pub listen_metrics_urls: Vec<MemberUrl>,
     /// What clients are told; none means what the listeners got.
     pub advertise_client_urls: Option<Vec<MemberUrl>>,
     /// Addresses for other members. They name the member; nothing listens there before clusters exist.
@@ -129,6 +144,8 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// Most calls in progress on one connection.
     pub max_concurrent_streams: u32,
+    /// A client that pings more often than this is disconnected.
+    pub grpc_keepalive_min_time: Duration,
     /// Silence on a connection after which the server asks whether the client is there.
     pub grpc_keepalive_interval: Duration,
     /// Time the client has to answer.
@@ -141,12 +158,30 @@ pub struct Config {
     pub compaction_sleep_interval: Duration,
     /// How often an idle watcher that asked for it hears of progress.
     pub watch_progress_notify_interval: Duration,
+    /// Certificates of the client port.
+    pub client_tls: TlsSettings,
+    /// Makes a certificate for the client port where none is given.
+    pub client_auto_tls: bool,
+    /// Years that a certificate made here is valid for.
+    pub self_signed_cert_validity_years: u32,
+    /// Origins that browsers may ask from, separated by commas; `*` is any.
+    pub cors: String,
+    /// Hosts that requests without TLS may be addressed to, separated by commas; `*` is any.
+    pub host_whitelist: String,
+    /// Whether the client port has the JSON gateway.
+    pub enable_grpc_gateway: bool,
     /// Work factor of password hashes, 4 to 31; each step doubles the time.
     pub bcrypt_cost: u32,
     /// Kind of tokens, with its options: `simple`, or `jwt,…`.
     pub auth_token: String,
     /// How long a simple token lives after its last use.
     pub auth_token_ttl: Duration,
+    /// How much is measured.
+    pub metrics: MetricsLevel,
+    /// A command or read that takes longer to carry out is told of in the log.
+    pub warning_apply_duration: Duration,
+    /// A call of one answer that takes longer is told of in the log.
+    pub warning_unary_request_duration: Duration,
 }
 
 /// What etcd allows on one connection is 2^32-1; far fewer already keep one client busy, and each costs memory
@@ -160,6 +195,8 @@ impl Default for Config {
             storage: None,
             engine: EngineKind::Redb,
             listen_client_urls: vec![MemberUrl::http("localhost", 2379)],
+            listen_client_http_urls: Vec::new(),
+            listen_metrics_urls: Vec::new(),
             advertise_client_urls: None,
             listen_peer_urls: vec![MemberUrl::http("localhost", 2380)],
             initial_advertise_peer_urls: vec![MemberUrl::http("localhost", 2380)],
@@ -173,15 +210,25 @@ impl Default for Config {
             max_txn_ops: 128,
             max_request_bytes: 1_572_864,
             max_concurrent_streams: CONCURRENT_STREAMS_DEFAULT,
+            grpc_keepalive_min_time: Duration::from_secs(5),
             grpc_keepalive_interval: Duration::from_secs(2 * 3600),
             grpc_keepalive_timeout: Duration::from_secs(20),
             auto_compaction: AutoCompaction::Off,
             compaction_batch_limit: 1000,
             compaction_sleep_interval: Duration::from_millis(10),
             watch_progress_notify_interval: Duration::from_secs(600),
+            client_tls: TlsSettings { version_min: "TLS1.2".to_owned(), ..TlsSettings::default() },
+            client_auto_tls: false,
+            self_signed_cert_validity_years: 1,
+            cors: "*".to_owned(),
+            host_whitelist: "*".to_owned(),
+            enable_grpc_gateway: true,
             bcrypt_cost: BCRYPT_COST_DEFAULT,
             auth_token: "simple".to_owned(),
             auth_token_ttl: Duration::from_secs(300),
+            metrics: MetricsLevel::Basic,
+            warning_apply_duration: Duration::from_millis(100),
+            warning_unary_request_duration: Duration::from_millis(300),
         }
     }
 }
@@ -189,12 +236,66 @@ impl Default for Config {
 impl Config {
     /// Checks what can be checked without touching anything.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let listeners = [&self.listen_peer_urls, &self.listen_client_urls];
+        let listeners = [
+            &self.listen_peer_urls,
+            &self.listen_client_urls,
+            &self.listen_client_http_urls,
+            &self.listen_metrics_urls,
+        ];
         listeners.into_iter().flatten().try_for_each(MemberUrl::check_listen)?;
+        self.check_encryption()?;
         self.check_timing()?;
         self.check_limits()?;
         self.members()?;
         Ok(())
+    }
+
+    /// Clients that were told `https` would meet a listener that cannot speak it.
+    fn check_encryption(&self) -> Result<(), ConfigError> {
+        if let Some(url) = self.listen_peer_urls.iter().find(|url| url.scheme == Scheme::Https) {
+            return refuse(format!(
+                "cannot listen on {url}: this version has no TLS between members; use http"
+            ));
+        }
+        let mut clients = self
+            .listen_client_urls
+            .iter()
+            .chain(&self.listen_client_http_urls)
+            .chain(&self.listen_metrics_urls);
+        let encrypted = clients.find(|url| url.scheme == Scheme::Https);
+        match encrypted {
+            Some(url) if !self.client_tls.is_set() && !self.client_auto_tls => refuse(format!(
+                "TLS key/cert (--cert-file, --key-file) must be provided for client url {url} with HTTPS scheme"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The TLS of the client port: as given, or with a certificate made here. Blocks.
+    pub(crate) fn client_tls(&self) -> Result<Option<TlsSettings>, TlsError> {
+        if self.client_tls.is_set() {
+            if self.client_auto_tls {
+                tracing::warn!("--auto-tls makes no certificate, because one is given");
+            }
+            return Ok(Some(self.client_tls.clone()));
+        }
+        if !self.client_auto_tls {
+            return Ok(None);
+        }
+        let Storage::Directory(dir) = self.storage() else {
+            return Err(TlsError::Settings(
+                "--auto-tls needs a data directory to keep its certificate in".to_owned(),
+            ));
+        };
+        let hosts = self.listen_client_urls.iter().filter_map(|url| url.host_and_port());
+        let hosts: Vec<String> = hosts.map(|(host, _)| host.to_owned()).collect();
+        let dir = dir.join("fixtures").join("client");
+        let pair = self_signed::pair(&dir, &hosts, self.self_signed_cert_validity_years)?;
+        Ok(Some(TlsSettings {
+            cert_file: pair.cert_file,
+            key_file: pair.key_file,
+            ..self.client_tls.clone()
+        }))
     }
 
     fn check_timing(&self) -> Result<(), ConfigError> {
@@ -239,12 +340,6 @@ impl Config {
             return refuse(format!(
                 "--max-request-bytes {} is more than a message can have",
                 self.max_request_bytes
-            ));
-        }
-        if self.auth_token != "simple" {
-            return refuse(format!(
-                "--auth-token {:?}: this version knows simple tokens alone; leave the flag out",
-                self.auth_token
             ));
         }
         if self.name.is_empty() {

@@ -1,6 +1,7 @@
 //! The two halves of the leases together, for the state machine, the readers and the leader's clock.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use etcdkit_proto::EtcdError;
@@ -12,6 +13,7 @@ use super::deadlines::{Deadlines, Renewal};
 use super::granted::Granted;
 use super::{LeaseId, TTL_MAX_SECONDS};
 use crate::backend::{Backend, BackendError, BackendWriter, Table};
+use crate::metrics::Metrics;
 
 /// A lease as it is stored.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -46,6 +48,7 @@ pub struct Lessor {
     state: RwLock<State>,
     /// Counts revocations and changes of leadership, for those who wait for one.
     changes: watch::Sender<u64>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +101,8 @@ impl Lessor {
         )?;
         read?;
         let state = RwLock::new(State { granted, ..State::default() });
-        Ok(Lessor { state, changes: watch::Sender::new(0) })
+        let metrics = Arc::clone(backend.metrics());
+        Ok(Lessor { state, changes: watch::Sender::new(0), metrics })
     }
 
     /// Grants a lease as a command says, in the run that is being written; with its TTL in seconds. Its
@@ -127,6 +131,8 @@ impl Lessor {
             state.fresh.push(id);
         }
         drop(state);
+        self.metrics.lease.granted.inc();
+        self.metrics.lease.ttl_seconds.observe(ttl_seconds as f64);
         run.put(Table::Lease, record_key(id), Record { id: id.0, ttl_seconds }.encode_to_vec());
         Ok(ttl_seconds)
     }
@@ -149,6 +155,7 @@ impl Lessor {
         }
         drop(state);
         run.delete(Table::Lease, record_key(id));
+        self.metrics.lease.revoked.inc();
         self.changed();
         Ok(keys)
     }
@@ -238,7 +245,13 @@ impl Lessor {
     pub fn renew(&self, id: impl Into<LeaseId>, now_ms: u64) -> Renewal {
         let mut state = self.state.write();
         match state.started(now_ms) {
-            Some(deadlines) => deadlines.renew(id.into(), now_ms),
+            Some(deadlines) => {
+                let renewal = deadlines.renew(id.into(), now_ms);
+                if matches!(renewal, Renewal::Renewed { .. }) {
+                    self.metrics.lease.renewed.inc();
+                }
+                renewal
+            }
             None => Renewal::NotLeader,
         }
     }

@@ -12,6 +12,7 @@ use super::key_index::CompactLimits;
 use super::revision::{NEVER_COMPACTED, RecordKey, Revision};
 use super::{MvccError, Store};
 use crate::backend::Table;
+use crate::metrics::Stopwatch;
 
 /// Where the compact revision that has been decided is kept.
 pub(super) const SCHEDULED_COMPACT: &[u8] = b"scheduled_compact_revision";
@@ -39,11 +40,16 @@ struct Walk {
     /// Dropped from the index, still in the backend. A key goes oldest record first, so that a crash
     /// leaves a history which reads back as one.
     dropped: VecDeque<(Revision, bool)>,
+    stopwatch: Stopwatch,
+}
+
+fn milliseconds(stopwatch: Stopwatch) -> f64 {
+    stopwatch.elapsed().as_secs_f64() * 1000.0
 }
 
 impl Walk {
     fn to(target: i64) -> Self {
-        Walk { target, cursor: None, walked: false, dropped: VecDeque::new() }
+        Walk { target, cursor: None, walked: false, dropped: VecDeque::new(), stopwatch: Stopwatch::start() }
     }
 }
 
@@ -60,6 +66,7 @@ impl Store {
         let shared = &self.shared;
         let mut compaction = shared.compaction.lock();
         let scheduled = self.marks().compacted;
+        let stopwatch = Stopwatch::start();
         if compaction.walk.is_none() {
             if scheduled <= *shared.finished.borrow() {
                 return Ok(false);
@@ -71,8 +78,12 @@ impl Store {
             self.walk_on(walk, records);
         }
         let finished = self.remove_some(walk, records)?;
+        let mvcc = &shared.metrics.mvcc;
+        mvcc.compaction_pause_ms.observe(milliseconds(stopwatch));
         if finished {
             let target = walk.target;
+            mvcc.compaction_total_ms.observe(milliseconds(walk.stopwatch));
+            mvcc.compacted_now();
             compaction.walk = None;
             shared.finished.send_replace(target);
         }
@@ -82,8 +93,10 @@ impl Store {
     fn walk_on(&self, walk: &mut Walk, records: usize) {
         let limits = CompactLimits { keys: KEYS_PER_STEP, records };
         let mut dropped = Vec::new();
+        let stopwatch = Stopwatch::start();
         walk.cursor =
             self.shared.index.write().compact(walk.target, walk.cursor.take(), limits, &mut dropped);
+        self.shared.metrics.mvcc.index_pause_ms.observe(milliseconds(stopwatch));
         walk.walked = walk.cursor.is_none();
         walk.dropped.extend(dropped);
     }
@@ -103,6 +116,7 @@ impl Store {
             writer.put(Table::Meta, FINISHED_COMPACT, walk.target.to_be_bytes().to_vec());
         }
         writer.commit()?;
+        self.shared.metrics.mvcc.compaction_keys.inc_by(count as u64);
         walk.dropped.drain(..count);
         Ok(finished)
     }

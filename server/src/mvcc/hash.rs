@@ -29,6 +29,7 @@ impl Store {
     /// others are gone yet. Holds compaction up, not writes.
     pub fn hash_kv(&self, revision: i64) -> Result<KeyValueHash, MvccError> {
         let _no_removal = self.shared.compaction.lock();
+        let _timer = self.shared.metrics.mvcc.hash_rev.start_timer();
         let marks = self.marks();
         if revision > 0 && revision < marks.compacted {
             return Err(EtcdError::Compacted.into());
@@ -56,6 +57,7 @@ impl Store {
     /// Hashes the whole replicated state as it is stored.
     pub fn hash(&self) -> Result<u32, MvccError> {
         let _no_removal = self.shared.compaction.lock();
+        let _timer = self.shared.metrics.mvcc.hash.start_timer();
         let mut hash = 0;
         for table in HASHED_TABLES {
             self.each_record(table, Bound::Unbounded, |key, value| {

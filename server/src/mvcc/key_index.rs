@@ -210,9 +210,16 @@ pub(super) struct Placed {
 pub(super) struct KeyIndex {
     /// Keys are copies: a slice of a request would keep the whole request in memory.
     keys: BTreeMap<Box<[u8]>, History>,
+    /// Keys that exist at the newest revision.
+    live: usize,
 }
 
 impl KeyIndex {
+    /// Keys that exist at the newest revision.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
     pub(super) fn history(&self, key: &[u8]) -> Option<&History> {
         self.keys.get(key)
     }
@@ -224,9 +231,11 @@ impl KeyIndex {
     pub(super) fn put(&mut self, key: &[u8], revision: Revision) -> Placed {
         if let Some(history) = self.keys.get_mut(key) {
             let existed = !history.last.ended;
+            self.live += usize::from(!existed);
             return Placed { found: history.put(revision), existed };
         }
         self.keys.insert(key.into(), History::begin(revision.main, 1, revision, false));
+        self.live += 1;
         Placed { found: Found { created: revision.main, modified: revision, version: 1 }, existed: false }
     }
 
@@ -234,6 +243,7 @@ impl KeyIndex {
     pub(super) fn delete(&mut self, key: &[u8], revision: Revision) {
         if let Some(history) = self.keys.get_mut(key).filter(|history| !history.last.ended) {
             history.delete(revision);
+            self.live -= 1;
         }
     }
 
@@ -245,12 +255,18 @@ impl KeyIndex {
         revision: Revision,
         tombstone: bool,
     ) {
-        match self.keys.get_mut(key) {
-            Some(history) => history.restore(created, version, revision, tombstone),
+        let was_live = match self.keys.get_mut(key) {
+            Some(history) => {
+                let was_live = !history.last.ended;
+                history.restore(created, version, revision, tombstone);
+                was_live
+            }
             None => {
                 self.keys.insert(key.into(), History::begin(created, version, revision, tombstone));
+                false
             }
-        }
+        };
+        self.live = self.live + usize::from(!tombstone) - usize::from(was_live);
     }
 
     /// Histories of a range in key order, from `from` on when given.

@@ -16,6 +16,7 @@ use super::range::{self, Counting, Records};
 use super::revision::{FIRST_REVISION, NEVER_COMPACTED, RecordKey, Revision};
 use super::{MvccError, record};
 use crate::backend::{Backend, Table};
+use crate::metrics::Metrics;
 
 /// Times a read at the newest revision starts over because compaction overtook it. Each time needs
 /// another compaction to be applied within one read, so the bound is never met in practice.
@@ -61,6 +62,7 @@ pub(super) struct Shared {
     pub(super) finished: tokio::sync::watch::Sender<i64>,
     /// Told when there is something to compact.
     pub(super) compaction_due: tokio::sync::Notify,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Store {
@@ -75,6 +77,7 @@ impl Store {
         }
         let marks = Marks { revision: restored.revision.max(compacted), compacted };
         let shared = Shared {
+            metrics: Arc::clone(backend.metrics()),
             backend,
             index: RwLock::new(restored.index),
             marks: RwLock::new(marks),
@@ -94,6 +97,11 @@ impl Store {
     /// The newest revision.
     pub fn revision(&self) -> i64 {
         self.marks().revision
+    }
+
+    /// How many keys exist.
+    pub fn keys(&self) -> usize {
+        self.shared.index.read().live()
     }
 
     /// Answers a range request from local state. The request has passed the checks of the edge; an
@@ -168,6 +176,7 @@ impl Snapshot<'_> {
 
     fn range_counting(&self, request: &RangeRequest, counting: Counting) -> Result<RangeResponse, MvccError> {
         let shared = &self.store.shared;
+        shared.metrics.mvcc.ranges.inc();
         let revision = self.marks.resolve(request.revision)?;
         let answer = range::range(&shared.index, self, request, revision, self.marks.revision, counting);
         self.unless_overtaken(revision, answer)

@@ -1,5 +1,7 @@
 //! The write side: one run of commands, seen by nobody until it is committed.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::{RangeRequest, RangeResponse};
@@ -13,6 +15,7 @@ use super::revision::{RecordKey, Revision};
 use super::store::Marks;
 use super::{MvccError, Store, record};
 use crate::backend::{BackendWriter, Table};
+use crate::metrics::Mvcc;
 
 /// What a change did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +59,33 @@ pub struct StoreWriter<'s> {
     /// Changes made by the present command.
     subs: i64,
     changes: Vec<Change>,
+    counts: Counts,
+}
+
+/// Operations of a run, counted here so that the shared counters are touched once for all of them.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    puts: u64,
+    deletes: u64,
+    ranges: Cell<u64>,
+    txns: u64,
+    put_bytes: u64,
+    /// Of the present command.
+    operations: Cell<u64>,
 }
 
 impl<'s> StoreWriter<'s> {
     /// Starts a run; waits for a writer at work.
     pub fn new(store: &'s Store) -> Self {
         let backend = store.shared.backend.write();
-        StoreWriter { store, backend, marks: store.marks(), subs: 0, changes: Vec::new() }
+        StoreWriter {
+            store,
+            backend,
+            marks: store.marks(),
+            subs: 0,
+            changes: Vec::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// The revision of the last finished command.
@@ -84,6 +107,7 @@ impl<'s> StoreWriter<'s> {
     pub fn finish_command(&mut self) -> i64 {
         self.marks.revision = self.read_revision();
         self.subs = 0;
+        self.counts.txns += u64::from(self.counts.operations.take() > 1);
         self.marks.revision
     }
 
@@ -95,6 +119,8 @@ impl<'s> StoreWriter<'s> {
 
     /// Answers a range request as the present command sees it.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, MvccError> {
+        one_more(&self.counts.ranges);
+        one_more(&self.counts.operations);
         let current = Marks { revision: self.read_revision(), ..self.marks };
         let revision = current.resolve(request.revision)?;
         range::range(&self.store.shared.index, self, request, revision, current.revision, Counting::All)
@@ -102,6 +128,9 @@ impl<'s> StoreWriter<'s> {
 
     /// Writes one key.
     pub fn put(&mut self, key: &Bytes, value: Bytes, lease: i64) {
+        self.counts.puts += 1;
+        one_more(&self.counts.operations);
+        self.counts.put_bytes += (key.len() + value.len()) as u64;
         let revision = self.next();
         let placed = self.store.shared.index.write().put(key, revision);
         let pair = KeyValue {
@@ -118,6 +147,8 @@ impl<'s> StoreWriter<'s> {
 
     /// Deletes a range and tells the keys that went, in order.
     pub fn delete_range(&mut self, range: &KeyRange) -> Vec<Bytes> {
+        self.counts.deletes += 1;
+        one_more(&self.counts.operations);
         let keys = range::keys(&self.store.shared.index, range, self.read_revision());
         for key in &keys {
             self.delete(key);
@@ -156,6 +187,7 @@ impl<'s> StoreWriter<'s> {
     pub fn commit(mut self, progress: Bytes) -> Result<Committed, MvccError> {
         self.backend.mark(progress);
         self.backend.commit()?;
+        self.counts.add_to(&self.store.shared.metrics.mvcc);
         Ok(Committed { marks: self.marks, changes: self.changes })
     }
 
@@ -167,6 +199,20 @@ impl<'s> StoreWriter<'s> {
         self.backend.put(Table::Key, key, record.clone());
         self.changes.push(Change { revision: self.marks.revision + 1, kind, key: name, record });
         self.subs += 1;
+    }
+}
+
+fn one_more(count: &Cell<u64>) {
+    count.set(count.get() + 1);
+}
+
+impl Counts {
+    fn add_to(&self, mvcc: &Mvcc) {
+        mvcc.puts.inc_by(self.puts);
+        mvcc.deletes.inc_by(self.deletes);
+        mvcc.ranges.inc_by(self.ranges.get());
+        mvcc.txns.inc_by(self.txns);
+        mvcc.put_bytes.add(i64::try_from(self.put_bytes).unwrap_or(i64::MAX));
     }
 }
 

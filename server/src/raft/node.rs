@@ -19,6 +19,7 @@ use super::state_machine::Applying;
 use crate::apply::{ApplyError, StateMachine};
 use crate::command::{Command, Outcome};
 use crate::io::Io;
+use crate::metrics::Metrics;
 use crate::wal::{Wal, WalError, WalOptions};
 
 /// Entries kept behind a snapshot for members that lag; as in etcd.
@@ -49,6 +50,8 @@ pub struct RaftOptions {
     pub election_timeout: Duration,
     /// Entries after which the log is purged up to what the backend holds durably.
     pub snapshot_count: u64,
+    /// Where the log and changes of the leader are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl RaftOptions {
@@ -62,6 +65,7 @@ impl RaftOptions {
             heartbeat_interval: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),
             snapshot_count: 10_000,
+            metrics: Arc::default(),
         }
     }
 }
@@ -171,7 +175,10 @@ impl RaftNode {
     /// cluster of one. Returns when every write acknowledged before is visible in the state.
     pub async fn start(options: RaftOptions, machine: Box<dyn StateMachine>) -> Result<RaftNode, StartError> {
         let config = config(&options)?;
-        let wal_options = WalOptions::new(options.io.clone(), &options.wal_dir);
+        let wal_options = WalOptions {
+            metrics: Arc::clone(&options.metrics),
+            ..WalOptions::new(options.io.clone(), &options.wal_dir)
+        };
         let wal = tokio::task::spawn_blocking(move || Wal::open(wal_options))
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))??;
@@ -181,7 +188,7 @@ impl RaftNode {
         let raft = Raft::new(options.node_id, config, Network, log, applying)
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
-        let leadership = watch_leadership(&raft, options.node_id);
+        let leadership = watch_leadership(&raft, options.node_id, Arc::clone(&options.metrics));
         let node = RaftNode { raft, wal, leadership };
         node.lead_alone(&options).await?;
         Ok(node)
@@ -331,7 +338,11 @@ fn config(options: &RaftOptions) -> Result<Arc<Config>, StartError> {
 }
 
 /// Derives who leads from openraft's metrics; ends with it.
-fn watch_leadership(raft: &Raft<TypeConfig, Applying>, node_id: u64) -> watch::Receiver<Leadership> {
+fn watch_leadership(
+    raft: &Raft<TypeConfig, Applying>,
+    node_id: u64,
+    counted: Arc<Metrics>,
+) -> watch::Receiver<Leadership> {
     let mut metrics = raft.server_metrics();
     let (sender, receiver) = watch::channel(Leadership::default());
     tokio::spawn(async move {
@@ -346,6 +357,9 @@ fn watch_leadership(raft: &Raft<TypeConfig, Applying>, node_id: u64) -> watch::R
             };
             sender.send_if_modified(|leadership| {
                 let modified = *leadership != now;
+                if now.leader.is_some() && now.leader != leadership.leader {
+                    counted.requests.leader_changes.inc();
+                }
                 *leadership = now;
                 modified
             });

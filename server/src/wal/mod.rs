@@ -31,6 +31,7 @@ use bytes::Bytes;
 pub use log::Wal;
 
 use crate::io::Io;
+use crate::metrics::Metrics;
 
 /// Where an entry stands in the log, and who put it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +76,8 @@ pub struct WalOptions {
     pub segment_bytes_max: u64,
     /// Entries kept in memory for readers, in bytes. Entries not yet synced are kept beyond it.
     pub cache_bytes_max: usize,
+    /// Where writes and syncs are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl WalOptions {
@@ -86,6 +89,7 @@ impl WalOptions {
             segment_bytes_first: SEGMENT_BYTES_FIRST,
             segment_bytes_max: SEGMENT_BYTES_MAX,
             cache_bytes_max: CACHE_BYTES_MAX,
+            metrics: Arc::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -12,6 +13,7 @@ use super::recovery::Recovered;
 use super::segment::{self, Segment};
 use super::{LogEntry, Position, WalError, WalOptions};
 use crate::io::IoFile;
+use crate::metrics::Metrics;
 
 /// Buffers that grew beyond this for one large batch are given back, in bytes.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     batch: u64,
     /// What a new segment would have to begin with.
     state: State,
+    metrics: Arc<Metrics>,
 }
 
 /// Size of a state record with room to spare, in bytes; only saves growing a buffer.
@@ -68,6 +71,7 @@ impl Writer {
             offset: recovered.end,
             batch: recovered.batch,
             state: recovered.state(),
+            metrics: options.metrics.clone(),
         })
     }
 
@@ -123,8 +127,14 @@ impl Writer {
             at += *length as u64;
         }
         // In one piece: recovery knows what a torn write looks like, not two of them in one sector.
+        let begun = Instant::now();
         self.file.write_all_at(&batch.buffer, self.offset).map_err(WalError::io("write", &self.path))?;
+        let written = Instant::now();
         self.file.sync_data().map_err(WalError::io("sync", &self.path))?;
+        let disk = &self.metrics.disk;
+        disk.wal_write.observe((written - begun).as_secs_f64());
+        disk.wal_fsync.observe(written.elapsed().as_secs_f64());
+        disk.wal_write_bytes.add(batch.buffer.len() as i64);
         self.batch = number;
         self.offset = at;
         self.prepare_next();

@@ -6,7 +6,7 @@ use etcdkit_server::config::{Config, Storage};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request};
 
-use crate::fixture::{Fixture, assert_status, put, text};
+use crate::fixture::{Fixture, assert_status, put, soon, text};
 
 fn sized(bytes: usize) -> PutRequest {
     PutRequest { key: text("k"), value: Bytes::from(vec![b'x'; bytes]), ..Default::default() }
@@ -88,4 +88,28 @@ async fn a_stopped_server_is_gone() {
     kv.put(put("a", "1")).await.unwrap();
     server.server.shutdown().await;
     assert_eq!(kv.put(put("a", "2")).await.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_client_that_pings_too_often_is_told_to_go() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let server = Fixture::memory().await;
+    let address = server.server.endpoint().trim_start_matches("http://").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let ping = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    let hello = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), b"\0\0\0\x04\0\0\0\0\0"].concat();
+    stream.write_all(&hello).await.unwrap();
+    for _ in 0..3 {
+        stream.write_all(ping).await.unwrap();
+    }
+    let mut answers = Vec::new();
+    while answers.windows(8).filter(|window| window == b"abcdefgh").count() < 3 {
+        assert_ne!(soon(stream.read_buf(&mut answers)).await.unwrap(), 0, "{answers:?}");
+    }
+    stream.write_all(ping).await.unwrap();
+    // The end may be a reset, for the server had more to read.
+    let _ = soon(stream.read_to_end(&mut answers)).await;
+    let reason = b"too_many_pings";
+    assert!(answers.windows(reason.len()).any(|window| window == reason), "{answers:?}");
 }

@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod auth;
 mod edge;
 mod election;
 mod fixture;
+mod http;
 mod in_process;
 mod kv;
 mod lease;
 mod lock;
 mod maintenance;
 mod restart;
+mod tls;
 mod txn;
 mod watch;

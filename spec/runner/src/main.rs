@@ -1,9 +1,11 @@
 //! The behaviour spec: plays scenarios in every language on every server, compares our server with real etcd
 //! request by request, and kills servers to see what they kept.
 
+mod authorization;
 mod differential;
 mod driver;
 mod gocompat;
+mod http;
 mod kill;
 mod language;
 mod line;
@@ -41,6 +43,10 @@ enum Command {
     Kill(kill::Options),
     /// Let every language and etcdctl contend for one lock.
     Locks(locks::Options),
+    /// Ask two servers the same over HTTP and compare every answer.
+    Http(http::Options),
+    /// Hold the verdicts of a server on random requests of random users against an independent judge.
+    Authorization(authorization::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -62,6 +68,8 @@ async fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
         Command::Scenarios(options) => matrix::run(options, arguments.programs).await,
         Command::Gocompat(options) => gocompat::run(options, arguments.programs).await,
+        Command::Authorization(options) => authorization::run(options, arguments.programs).await,
+        Command::Http(options) => http::run(options, arguments.programs).await,
         Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,
         Command::Differential(options) => differential::run(options, arguments.programs).await,

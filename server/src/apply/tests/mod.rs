@@ -51,6 +51,7 @@ fn build(backend: &Backend, options: HubOptions) -> (Applier, Store, Hub) {
         alarms: Arc::new(Alarms::open(backend).unwrap()),
         cluster: Arc::new(ClusterState::open(backend).unwrap()),
         hub: hub.clone(),
+        slow: std::time::Duration::from_secs(1),
     });
     (applier, store, hub)
 }

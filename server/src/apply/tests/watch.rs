@@ -211,7 +211,7 @@ fn nothing_follows_a_cancellation() {
     assert_eq!(responses.len(), 3);
     assert!(responses[2].canceled && responses[2].cancel_reason.is_empty());
     assert_eq!(revision(&responses[2]), 2);
-    assert_eq!(machine.hub.watchers(), 0);
+    assert_eq!(machine.hub.load().watchers, 0);
 }
 
 #[test]

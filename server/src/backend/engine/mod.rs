@@ -25,6 +25,16 @@ impl EngineError {
     fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         EngineError(source.into())
     }
+
+    /// An error of our own.
+    pub(super) fn text(text: &'static str) -> Self {
+        EngineError::new(text)
+    }
+
+    /// Whether the engine panicked: it met what it never wrote, and nothing it says can be relied on.
+    pub(super) fn is_panic(&self) -> bool {
+        self.0.is::<Panicked>()
+    }
 }
 
 /// Runs a step of an engine, a panic of which is an error too: redb meets damaged pages with one, and the
@@ -35,9 +45,14 @@ pub(super) fn guarded<T>(step: impl FnOnce() -> Result<T, EngineError>) -> Resul
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "no reason given".to_owned());
-        Err(EngineError::new(format!("the engine panicked, its data may be damaged: {text}")))
+        Err(EngineError::new(Panicked(text)))
     })
 }
+
+/// What an engine said when it panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine panicked, its data may be damaged: {0}")]
+struct Panicked(String);
 
 /// An engine. Only one thread changes it at a time; views are read by many meanwhile.
 pub(super) trait Engine: Send + Sync {
@@ -55,6 +70,17 @@ pub(super) trait Engine: Send + Sync {
 
     /// Gives free space back. Called while no view is held and nothing is brought in.
     fn compact(&self) -> Result<(), EngineError>;
+
+    /// An empty engine beside this one, to be filled and to [`Engine::take_over`]; none when there can be none.
+    fn successor(&self) -> Result<Option<Box<dyn Engine>>, EngineError> {
+        Ok(None)
+    }
+
+    /// Takes the place of the engine it was made to succeed, durably. After an error it has not, unless the file system
+    /// does not know itself.
+    fn take_over(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// Reading an engine.
@@ -82,7 +108,7 @@ pub(super) fn open(
     options: &BackendOptions,
 ) -> Result<Box<dyn Engine>, EngineError> {
     Ok(match kind {
-        EngineKind::Redb => Box::new(redb::RedbEngine::open(io.as_ref(), dir, options)?),
+        EngineKind::Redb => Box::new(redb::RedbEngine::open(io.clone(), dir, options)?),
         EngineKind::Sled => Box::new(sled::SledEngine::open(io.clone(), dir, options)?),
         EngineKind::Memory => Box::new(memory::MemoryEngine::default()),
     })

@@ -6,7 +6,7 @@
 
 use std::io::Result as IoResult;
 use std::ops::{Bound, ControlFlow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +23,8 @@ use crate::io::{Io, IoFile, OpenMode};
 
 /// The file in the backend's directory.
 pub(super) const FILE: &str = "data.redb";
+/// Its successor while that is made.
+const FILE_NEW: &str = "data.redb.new";
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -54,17 +56,31 @@ pub(super) struct RedbEngine {
     /// Changed, in redb's sense, by compaction alone.
     database: RwLock<Database>,
     file: Arc<dyn IoFile>,
+    io: Arc<dyn Io>,
+    dir: PathBuf,
+    options: BackendOptions,
 }
 
 impl RedbEngine {
-    pub(super) fn open(io: &dyn Io, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
-        let path = dir.join(FILE);
+    pub(super) fn open(io: Arc<dyn Io>, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
+        remove_successor(io.as_ref(), dir)?;
+        Self::open_file(io, dir, FILE, options)
+    }
+
+    fn open_file(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        name: &str,
+        options: &BackendOptions,
+    ) -> Result<Self, EngineError> {
+        let path = dir.join(name);
         let file = io.open(&path, OpenMode::Any).map_err(EngineError::new)?;
         io.sync_dir(dir).map_err(EngineError::new)?;
         let database = Builder::new()
             .set_cache_size(options.cache_bytes)
             .create_with_backend(RedbFile { file: file.clone() })?;
-        let engine = RedbEngine { database: RwLock::new(database), file };
+        let (dir, options) = (dir.to_owned(), options.clone());
+        let engine = RedbEngine { database: RwLock::new(database), file, io, dir, options };
         engine.create_tables()?;
         Ok(engine)
     }
@@ -138,6 +154,29 @@ impl Engine for RedbEngine {
         self.database.write().compact()?;
         Ok(())
     }
+
+    fn successor(&self) -> Result<Option<Box<dyn Engine>>, EngineError> {
+        remove_successor(self.io.as_ref(), &self.dir)?;
+        let successor = Self::open_file(Arc::clone(&self.io), &self.dir, FILE_NEW, &self.options)?;
+        Ok(Some(Box::new(successor)))
+    }
+
+    fn take_over(&self) -> Result<(), EngineError> {
+        // It was filled in order and is as full as the one before was; what it took beyond that goes now.
+        self.database.write().compact()?;
+        self.io.rename(&self.dir.join(FILE_NEW), &self.dir.join(FILE)).map_err(EngineError::new)?;
+        self.io.sync_dir(&self.dir).map_err(EngineError::new)
+    }
+}
+
+/// Removes what an interrupted copy left.
+fn remove_successor(io: &dyn Io, dir: &Path) -> Result<(), EngineError> {
+    let path = dir.join(FILE_NEW);
+    if io.exists(&path).map_err(EngineError::new)? {
+        io.remove(&path).map_err(EngineError::new)?;
+        io.sync_dir(dir).map_err(EngineError::new)?;
+    }
+    Ok(())
 }
 
 /// Brings the layer's changes of one table in; the bytes of records added and removed.

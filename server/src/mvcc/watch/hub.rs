@@ -95,6 +95,19 @@ pub(super) enum Place {
     Lagging(i64),
 }
 
+/// How many streams and watchers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Streams.
+    pub streams: usize,
+    /// Watchers of all streams.
+    pub watchers: usize,
+    /// Watchers that still read history.
+    pub slow_watchers: usize,
+    /// Events that wait for their connection.
+    pub pending_events: usize,
+}
+
 impl Hub {
     /// A hub for a store.
     pub fn new(store: Store, options: HubOptions) -> Self {
@@ -125,9 +138,16 @@ impl Hub {
         WatchStream::new(self.clone(), id, queue)
     }
 
-    /// How many watchers there are.
-    pub fn watchers(&self) -> usize {
-        self.shared.state.lock().streams.values().map(|stream| stream.watchers.len()).sum()
+    /// How much there is to do.
+    pub fn load(&self) -> Load {
+        let state = self.shared.state.lock();
+        let sum = |of: fn(&StreamState) -> usize| state.streams.values().map(of).sum();
+        Load {
+            streams: state.streams.len(),
+            watchers: sum(|stream| stream.watchers.len()),
+            slow_watchers: sum(|stream| stream.lagging.len()),
+            pending_events: sum(|stream| stream.queue.events()),
+        }
     }
 
     /// Makes a committed run visible to readers, and hands it to the watchers. Never blocks on a client.

@@ -115,6 +115,11 @@ impl StreamQueue {
         Some(frame)
     }
 
+    /// How many events wait.
+    pub(super) fn events(&self) -> usize {
+        self.inner.lock().frames.iter().map(|queued| queued.frame.event_count).sum()
+    }
+
     /// What the queue is charged for.
     pub(super) fn bytes(&self) -> usize {
         self.inner.lock().bytes
