@@ -31,6 +31,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcdkit_proto::etcdserverpb::{MemberPromoteRequest, MemberPromoteResponse};
 use etcdkit_proto::{DESCRIPTORS, EtcdError};
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -163,7 +164,7 @@ impl Api {
                 Box::pin(unary(request, intake, |message| api.cluster.member_update(message))).await
             }
             "/etcdserverpb.Cluster/MemberPromote" => {
-                Box::pin(unary(request, intake, |message| api.cluster.member_promote(message))).await
+                Box::pin(unary(request, intake, |message| api.promote(message))).await
             }
             "/etcdserverpb.Maintenance/Defragment" => {
                 Box::pin(unary(request, intake, |message| api.maintenance.defragment(message))).await
@@ -257,6 +258,13 @@ impl Api {
             }
             _ => refuse(unimplemented(path)),
         }
+    }
+
+    /// Promotes a learner, and counts why not.
+    async fn promote(&self, request: MemberPromoteRequest) -> Result<MemberPromoteResponse, Status> {
+        let failures = &self.metrics.requests.promote_failures;
+        let outcome = self.cluster.member_promote(request).await;
+        outcome.inspect_err(|status| failures.with_label_values(&[status.message()]).inc())
     }
 
     /// Checks what the call needs of its caller, as far as that does not depend on the request.

@@ -95,15 +95,28 @@ impl Check {
     }
 }
 
+const LIVEZ: [Check; 1] = [Check::SerializableRead];
+const READYZ: [Check; 4] =
+    [Check::DataCorruption, Check::SerializableRead, Check::LinearizableRead, Check::NonLearner];
+
+/// Whether a path is that of one check.
+pub(super) fn is_check(path: &str) -> bool {
+    let has = |checks: &[Check], name: &str| checks.iter().any(|check| check.name() == name);
+    match (path.strip_prefix("/livez/"), path.strip_prefix("/readyz/")) {
+        (Some(name), _) => has(&LIVEZ, name),
+        (_, Some(name)) => has(&READYZ, name),
+        _ => false,
+    }
+}
+
 /// `/livez` and `/livez/<check>`.
 pub(super) async fn livez(api: &Api, only: Option<&str>, query: &str) -> Response<ApiBody> {
-    run(api, "livez", &[Check::SerializableRead], only, query).await
+    run(api, "livez", &LIVEZ, only, query).await
 }
 
 /// `/readyz` and `/readyz/<check>`. A full store is ready: it still reads and deletes.
 pub(super) async fn readyz(api: &Api, only: Option<&str>, query: &str) -> Response<ApiBody> {
-    let checks = [Check::DataCorruption, Check::SerializableRead, Check::LinearizableRead, Check::NonLearner];
-    run(api, "readyz", &checks, only, query).await
+    run(api, "readyz", &READYZ, only, query).await
 }
 
 async fn run(

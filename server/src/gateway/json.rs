@@ -18,7 +18,6 @@ use prost::Message;
 use prost_reflect::{
     DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
 };
-use serde::de::IgnoredAny;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
@@ -27,6 +26,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::answer::{json_stream, json_text};
+use super::once::Once;
 use super::raw::RawCodec;
 use super::{routes, websocket};
 use crate::api::ApiBody;
@@ -282,12 +282,12 @@ impl Values {
     /// The next value of the buffer, when it is all there.
     fn take(&mut self) -> Result<Option<Bytes>, Status> {
         let invalid = |error: serde_json::Error| Status::invalid_argument(format!("proto: {error}"));
-        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<IgnoredAny>();
+        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<Once>();
         match values.next() {
             None => return Ok(None),
             Some(Err(error)) if error.is_eof() => return Ok(None),
             Some(Err(error)) => return Err(invalid(error)),
-            Some(Ok(IgnoredAny)) => {}
+            Some(Ok(Once)) => {}
         }
         let taken = self.buffer.split_to(values.byte_offset());
         let mut value = serde_json::Deserializer::from_slice(&taken);

@@ -86,11 +86,10 @@ fn store(api: &Api) {
     to.slow_watchers.set(to_i64(load.slow_watchers));
     to.pending_events.set(to_i64(load.pending_events));
     to.auth_revision.set(to_i64(api.access.auth.revision()));
-    to.alarms.reset();
-    for alarm in api.maintenance.alarms.list(AlarmType::None) {
-        let member = format!("{:x}", alarm.member_id);
-        to.alarms.with_label_values(&[member.as_str(), alarm.alarm().as_str_name()]).set(1.0);
-    }
+    let alarms = api.maintenance.alarms.list(AlarmType::None);
+    to.raised(
+        alarms.iter().map(|alarm| (format!("{:x}", alarm.member_id), alarm.alarm().as_str_name())).collect(),
+    );
 }
 
 fn identity(api: &Api) {

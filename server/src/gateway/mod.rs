@@ -8,6 +8,7 @@ mod cors;
 mod health;
 mod json;
 mod metrics;
+mod once;
 mod raw;
 mod routes;
 mod websocket;
@@ -125,8 +126,7 @@ impl Gateway {
             };
         }
         let is_known = matches!(path.as_str(), "/version" | "/health" | "/livez" | "/readyz" | "/debug/vars")
-            || path.starts_with("/livez/")
-            || path.starts_with("/readyz/");
+            || health::is_check(&path);
         if is_known && request.method() != Method::GET {
             let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
             refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));

@@ -88,6 +88,8 @@ pub(crate) struct Requests {
     healthchecks: IntCounterVec,
     /// Streams that ended in an error of ours, by direction and service.
     pub(crate) stream_failures: IntCounterVec,
+    /// Learners that could not be promoted, by the reason.
+    pub(crate) promote_failures: IntCounterVec,
 }
 
 impl Requests {
@@ -145,6 +147,12 @@ impl Requests {
                 "etcd_server_healthchecks_total",
                 "Outcomes of each check.",
                 &["type", "name", "status"],
+            ),
+            promote_failures: counters(
+                registry,
+                "etcd_server_learner_promote_failures",
+                "Learners that were not promoted while this member led.",
+                &["Reason"],
             ),
             stream_failures: counters(
                 registry,

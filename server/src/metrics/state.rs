@@ -1,5 +1,8 @@
 //! What is the case, as read when somebody asks.
 
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
 use prometheus::{Gauge, GaugeVec, IntCounter, IntGauge, Registry};
 
 use super::family::{counter, gauge, gauge_f64, gauges};
@@ -22,7 +25,9 @@ pub(crate) struct State {
     pub(crate) slow_watchers: IntGauge,
     pub(crate) pending_events: IntGauge,
     pub(crate) auth_revision: IntGauge,
-    pub(crate) alarms: GaugeVec,
+    alarms: GaugeVec,
+    /// Alarms that were raised at some time: their series stay, as in etcd.
+    alarms_seen: Mutex<BTreeSet<(String, &'static str)>>,
     pub(crate) server_id: GaugeVec,
     pub(crate) server_version: GaugeVec,
     pub(crate) cluster_version: GaugeVec,
@@ -71,6 +76,7 @@ impl State {
                 "Alarms that are raised.",
                 &["server_id", "alarm_type"],
             ),
+            alarms_seen: Mutex::default(),
             server_id: labelled("etcd_server_id", "The id of this member.", &["server_id"]),
             server_version: labelled("etcd_server_version", "The version that runs.", &["server_version"]),
             cluster_version: labelled(
@@ -107,6 +113,16 @@ impl State {
                 "etcd_server_snapshot_apply_in_progress_total",
                 "Whether a snapshot of the leader is being applied.",
             ),
+        }
+    }
+
+    /// The alarms that are raised now, by member and kind.
+    pub(crate) fn raised(&self, alarms: BTreeSet<(String, &'static str)>) {
+        let mut seen = self.alarms_seen.lock();
+        seen.extend(alarms.iter().cloned());
+        for alarm in seen.iter() {
+            let is_raised = if alarms.contains(alarm) { 1.0 } else { 0.0 };
+            self.alarms.with_label_values(&[alarm.0.as_str(), alarm.1]).set(is_raised);
         }
     }
 }

@@ -181,7 +181,6 @@ fn values(steps: &mut Vec<Step>) {
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":77}"#),
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":77.0}"#),
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":7.7}"#),
-        ("/v3/kv/put", r#"{"key":"Zm9v","lease":"7.0"}"#),
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":"x"}"#),
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":" 7"}"#),
         ("/v3/kv/put", r#"{"key":"Zm9v","lease":1e2}"#),
