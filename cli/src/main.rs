@@ -1,8 +1,10 @@
-//! The etcdkit binary: called as `etcdkit`, `etcd` or `etcdctl` it behaves as that program.
+//! The etcdkit binary: called as `etcdkit`, `etcd`, `etcdctl` or `etcdutl` it behaves as that program.
 
+mod console;
 mod ctl;
 mod platform;
 mod server;
+mod util;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,9 +20,16 @@ etcdkit: an etcd-compatible server and client
 Usage:
   etcdkit server [flags]     run the server; the flags are etcd's
   etcdkit COMMAND [flags]    any command of etcdctl, such as put, get, watch
+  etcdkit tree [PREFIX]      shows keys as a tree
+  etcdkit history KEY        shows every change of a key that is still known
+  etcdkit edit KEY           opens the value of a key in $EDITOR
+  etcdkit util COMMAND       any command of etcdutl, such as snapshot restore
+  etcdkit verify             checks a data directory that no server runs on
+  etcdkit options            the flags that every command takes
+  etcdkit help [COMMAND]
   etcdkit version
 
-Called as `etcd` it is the server, called as `etcdctl` it is the client.
+Called as `etcd`, `etcdctl` or `etcdutl` it is that program.
 ";
 
 /// Exit code of a command line that cannot be understood, as Go's flag package has it.
@@ -33,6 +42,7 @@ fn main() -> ExitCode {
     match called_as(&program).as_str() {
         "etcd" => server::main(args),
         "etcdctl" => ctl::main(args),
+        "etcdutl" => util::main(args),
         _ => etcdkit(args),
     }
 }
@@ -58,6 +68,8 @@ fn etcdkit(mut args: Vec<OsString>) -> ExitCode {
         }
         Some("server") => server::main(args.split_off(1)),
         Some("ctl") => ctl::main(args.split_off(1)),
+        Some("util") => util::main(args.split_off(1)),
+        Some("verify") => util::main(args),
         Some(_) => ctl::main(args),
     }
 }

@@ -32,6 +32,38 @@ pub(crate) fn stop_requested() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
+/// Passes the signals that ask this process to stop on to a child, as long as it is polled.
+///
+/// A terminal sends Ctrl-C to the child by itself, so an interrupt is passed on only where there is no terminal.
+#[cfg(unix)]
+pub(crate) async fn pass_signals_on(child: u32) -> std::convert::Infallible {
+    use nix::sys::signal::{Signal, kill};
+    use std::io::IsTerminal as _;
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    loop {
+        let passed = tokio::select! {
+            _ = interrupt.recv() => Some(Signal::SIGINT).filter(|_| !io::stdin().is_terminal()),
+            _ = terminate.recv() => Some(Signal::SIGTERM),
+        };
+        if let (Some(signal), Ok(child)) = (passed, i32::try_from(child)) {
+            // It fails when the child has just ended, which is what was asked for.
+            let _ = kill(nix::unistd::Pid::from_raw(child), signal);
+        }
+    }
+}
+
+/// Windows sends Ctrl-C to the child by itself.
+#[cfg(windows)]
+pub(crate) async fn pass_signals_on(_child: u32) -> std::convert::Infallible {
+    let _ignored = tokio::signal::windows::ctrl_c();
+    std::future::pending().await
+}
+
 /// An argument for a child process: on unix any bytes, on Windows text.
 #[cfg(unix)]
 pub(crate) fn os_string(bytes: &[u8]) -> OsString {

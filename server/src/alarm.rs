@@ -11,6 +11,7 @@ use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcdkit_proto::etcdserverpb::{AlarmMember, AlarmRequest, AlarmType};
 use parking_lot::RwLock;
+use prost::Message as _;
 
 use crate::backend::{Backend, BackendError, BackendWriter, Table};
 use crate::command::Operation;
@@ -44,6 +45,12 @@ impl Alarm {
     fn told(self) -> AlarmMember {
         AlarmMember { member_id: self.member, alarm: self.kind }
     }
+}
+
+/// The key under which an alarm is stored here that etcd stores as the encoded message; none when it is no message.
+pub(crate) fn stored(message: &[u8]) -> Option<Vec<u8>> {
+    let told = AlarmMember::decode(message).ok()?;
+    Some(Alarm { kind: told.alarm, member: told.member_id }.key())
 }
 
 impl Alarms {

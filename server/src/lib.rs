@@ -25,6 +25,7 @@ pub mod lease;
 mod listener;
 pub mod metrics;
 pub mod mvcc;
+pub mod offline;
 pub mod platform;
 pub mod propose;
 pub mod raft;

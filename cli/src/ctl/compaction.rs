@@ -2,10 +2,10 @@
 
 use etcdkit::CompactionOptions;
 
-use super::failure::{Failure, Outcome};
-use super::flags::{Base, Flag, parse_int};
 use super::session::{Call, failed};
-use super::tree::{Command, Group};
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::{Base, Flag, parse_int};
+use crate::console::tree::{Command, Group};
 
 const PHYSICAL: Flag = Flag::switch("physical", "wait until the old revisions are gone from storage");
 
@@ -33,5 +33,5 @@ async fn run(call: Call) -> Outcome {
     let session = call.open()?;
     let client = session.client().await?;
     client.compact(revision, Some(options)).await.map_err(failed)?;
-    super::print(&format!("compacted revision {revision}\n"))
+    crate::console::print(&format!("compacted revision {revision}\n"))
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use etcdkit::DeleteOptions;
 
-use super::failure::{Failure, Outcome};
-use super::flags::{Flag, Values, Word};
 use super::get::{first_key, not_both, too_many_arguments};
 use super::output::Answer;
-use super::quote::quote;
 use super::session::{Call, failed};
-use super::tell;
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::{Flag, Values, Word};
+use crate::console::quote::quote;
+use crate::console::tell;
+use crate::console::tree::{Command, Group};
 
 const PREFIX: Flag = Flag::switch("prefix", "all keys that begin with the given one");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pairs that were deleted");

@@ -4,13 +4,13 @@ use etcdkit::concurrency::{Election, Session as Tenure};
 use etcdkit::{Client, Error};
 use etcdkit_proto::etcdserverpb::RangeResponse;
 
-use super::failure::{Failure, Outcome};
-use super::flags::{Flag, Word};
 use super::output::Answer;
 use super::session::{Call, Session, failed};
-use super::stop::{Ended, Stop};
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::{Flag, Word};
+use crate::console::stop::{Ended, Stop};
+use crate::console::tree::{Command, Group};
 
 const LISTEN: Flag = Flag::switch("listen", "show the leader and every change of it").short('l');
 

@@ -5,15 +5,15 @@ use std::time::Instant;
 use etcdkit::{AlarmAction, AlarmMember, AlarmType, ErrorKind};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::Flag;
 use super::output::{Answer, HashKv, Health, Status};
 use super::session::{Call, Session, describe};
-use super::tell;
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::Flag;
+use crate::console::tell;
+use crate::console::tree::{Command, Group};
 
-const CLUSTER: Flag = Flag::switch("cluster", "ask every member of the cluster");
+pub(super) const CLUSTER: Flag = Flag::switch("cluster", "ask every member of the cluster");
 const REV: Flag = Flag::int("rev", "hash up to this revision; 0 is the newest");
 
 pub(super) const COMMAND: Command = Command {
@@ -55,7 +55,7 @@ const HASH_KV: Command = Command {
 };
 
 /// The endpoints to ask: those given, or with `--cluster` the client URLs of all members.
-async fn endpoints(session: &Session) -> Outcome<Vec<String>> {
+pub(super) async fn endpoints(session: &Session) -> Outcome<Vec<String>> {
     if !session.values.switch(&CLUSTER) {
         return Ok(session.endpoints());
     }

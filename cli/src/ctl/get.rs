@@ -3,12 +3,12 @@
 use etcdkit::{Client, GetOptions, SortOrder, SortTarget};
 use etcdkit_proto::etcdserverpb::RangeResponse;
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Flag, Values, Word};
 use super::output::{Answer, Format};
 use super::session::{Call, failed};
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{Flag, Values, Word};
+use crate::console::tree::{Command, Group};
 
 pub(super) const CONSISTENCY: Flag =
     Flag::text("consistency", "l asks the quorum, s answers from the member at hand").or("l");

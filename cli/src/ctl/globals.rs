@@ -2,15 +2,18 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Flag, Values};
-use super::log;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{Flag, Values};
+use crate::console::log;
 
 pub(super) const ENDPOINTS: Flag =
     Flag::list("endpoints", "servers to talk to, separated by commas; may be repeated").or("127.0.0.1:2379");
 pub(super) const DEBUG: Flag = Flag::switch("debug", "print the settings in use to stderr");
 pub(super) const WRITE_OUT: Flag =
-    Flag::text("write-out", "output format: fields, json, protobuf, simple or table").short('w').or("simple");
+    Flag::text("write-out", "output format: fields, json, protobuf, simple or table")
+        .short('w')
+        .once("output")
+        .or("simple");
 pub(super) const HEX: Flag = Flag::switch("hex", "show keys, values and ids in hexadecimal");
 pub(super) const DIAL_TIMEOUT: Flag = Flag::duration("dial-timeout", "time to make a connection").or("2s");
 pub(super) const COMMAND_TIMEOUT: Flag =

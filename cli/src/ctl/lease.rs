@@ -5,12 +5,12 @@ use std::time::Duration;
 use etcdkit::{ErrorKind, EtcdError, LeaseClient, LeaseTimeToLiveOptions};
 use tokio::time::{Instant, sleep};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Base, Flag, Word, parse_int};
 use super::output::{Answer, Format};
 use super::session::{Call, Session, describe};
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{Base, Flag, Word, parse_int, parse_lease_id};
+use crate::console::tree::{Command, Group};
 
 const KEYS: Flag = Flag::switch("keys", "show the keys of the lease too");
 const ONCE: Flag = Flag::switch("once", "renew the lease once and exit");
@@ -88,7 +88,7 @@ fn only_argument<'a>(words: &'a [Word], complaint: &str) -> Outcome<&'a Word> {
 }
 
 fn lease_id(word: &[u8]) -> Outcome<i64> {
-    parse_int(&String::from_utf8_lossy(word), Base::Sixteen)
+    parse_lease_id(&String::from_utf8_lossy(word))
         .map_err(|why| Failure::bad_args(format!("bad lease ID arg ({why}), expecting ID in Hex")))
 }
 
@@ -144,7 +144,7 @@ async fn keep_alive(call: Call) -> Outcome {
     }
     renew_until_lost(&session, &leases, id).await?;
     if session.printer.format == Format::Simple {
-        super::print(&format!("lease {id:016x} expired or revoked.\n"))?;
+        crate::console::print(&format!("lease {id:016x} expired or revoked.\n"))?;
     }
     Ok(())
 }

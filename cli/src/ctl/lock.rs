@@ -5,14 +5,14 @@ use std::process::Command as Child;
 use etcdkit::concurrency::{Mutex, Session as Tenure, SessionOptions};
 use etcdkit::{Client, Error};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Flag, Word};
 use super::output::Answer;
-use super::quote::quote;
 use super::session::{Call, Session, failed};
-use super::stop::{Ended, Stop};
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{Flag, Word};
+use crate::console::quote::quote;
+use crate::console::stop::{Ended, Stop};
+use crate::console::tree::{Command, Group};
 use crate::platform;
 
 const TTL: Flag = Flag::int("ttl", "seconds after which the lock is free should this program die").or("10");
@@ -80,7 +80,7 @@ fn expired() -> Failure {
     Failure::error("session expired")
 }
 
-/// Runs the command to its end; a signal to this program does not cut it short, so that it never runs unlocked.
+/// Runs the command to its end, so that it never runs unlocked; a signal to this program is passed on to it.
 async fn run_command(command: &[Word], key: &[u8], revision: i64) -> Outcome {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let mut child = Child::new(platform::os_string(program));
@@ -88,13 +88,18 @@ async fn run_command(command: &[Word], key: &[u8], revision: i64) -> Outcome {
         .args(arguments.iter().map(|word| platform::os_string(word)))
         .env("ETCD_LOCK_KEY", platform::os_string(key))
         .env("ETCD_LOCK_REV", revision.to_string());
-    let ended = tokio::task::spawn_blocking(move || child.status()).await.map_err(Failure::error)?;
-    match ended {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            let (code, text) = platform::child_exit(status);
-            Err(Failure::new(Exit::Child(code), text))
-        }
-        Err(error) => Err(Failure::error(format!("exec: {}: {error}", quote(program)))),
+    let mut started =
+        child.spawn().map_err(|error| Failure::error(format!("exec: {}: {error}", quote(program))))?;
+    let id = started.id();
+    let waiting = tokio::task::spawn_blocking(move || started.wait());
+    let ended = tokio::select! {
+        ended = waiting => ended.map_err(Failure::error)?,
+        never = platform::pass_signals_on(id) => match never {},
+    };
+    let status = ended.map_err(|error| Failure::error(format!("exec: {}: {error}", quote(program))))?;
+    if status.success() {
+        return Ok(());
     }
+    let (code, text) = platform::child_exit(status);
+    Err(Failure::new(Exit::Child(code), text))
 }

@@ -1,49 +1,47 @@
 //! etcdctl: the commands a person or a script talks to a cluster with.
 //!
 //! Scripts depend on this program to the byte: its flags, its grammar, its output, its exit codes. They follow etcdctl
-//! 3.7.1; where that one crashes on its input, this one says what is wrong. Because the grammar is Go's and not that of
-//! Rust's argument parsers (`--flag=false`, flags anywhere, shortened commands, groups of commands on the help page),
-//! [`flags`] and [`tree`] read the command line from a table of commands.
+//! 3.7.1; where that one crashes on its input, this one says what is wrong.
 //!
-//! A call goes: [`tree`] finds the command, [`flags`] reads its flags, the command's own file checks its arguments,
-//! [`session`] connects, [`output`] prints.
+//! A call goes: [`console::tree`] finds the command, [`console::flags`] reads its flags, the command's own file checks
+//! its arguments, [`session`] connects, [`output`] prints.
 
+mod alarm;
+mod auth;
+mod check;
 mod compaction;
-mod completion;
+mod defrag;
 mod del;
-mod duration;
+mod downgrade;
+mod edit;
 mod elect;
 mod endpoint;
-mod failure;
-mod flags;
 mod get;
 mod globals;
-mod help;
+mod history;
+mod key_tree;
 mod lease;
 mod lock;
-mod log;
+mod make_mirror;
 mod member;
+mod move_leader;
 mod output;
 mod put;
-mod quote;
+mod role;
 mod secure;
 mod session;
-mod stop;
-mod tree;
+mod snapshot;
 mod txn;
+mod user;
 mod version;
 mod watch;
 mod wire;
-mod words;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use failure::Outcome;
-use flags::Word;
-use session::Call;
-use tree::{Command, Group};
+use crate::console::tree::{Command, Group};
+use crate::console::{self, completion, help, man, print};
 
 /// All commands, in the order in which etcdctl suggests them.
 static ROOT: Command = Command {
@@ -56,31 +54,80 @@ static ROOT: Command = Command {
         "$0 --endpoints=10.0.0.1:2379,10.0.0.2:2379 endpoint status -w table",
     ],
     shared_flags: globals::ALL,
+    once: ONCE,
     commands: &[
         get::COMMAND,
         put::COMMAND,
         del::COMMAND,
         txn::COMMAND,
         compaction::COMMAND,
+        alarm::COMMAND,
+        defrag::COMMAND,
         endpoint::COMMAND,
         watch::COMMAND,
         version::COMMAND,
         lease::COMMAND,
         member::COMMAND,
+        snapshot::COMMAND,
+        make_mirror::COMMAND,
+        move_leader::COMMAND,
         lock::COMMAND,
         elect::COMMAND,
-        completion::COMMAND,
+        auth::COMMAND,
+        user::COMMAND,
+        role::COMMAND,
+        check::COMMAND,
+        downgrade::COMMAND,
+        COMPLETION,
+        key_tree::COMMAND,
+        history::COMMAND,
+        edit::COMMAND,
+        MAN,
         OPTIONS,
         HELP,
     ],
     ..Command::BLANK
 };
 
+/// What guides for the API of version 2, and for older programs of version 3, tell their readers to type.
+const ONCE: &[(&str, &str)] = &[
+    ("set", "API version 2 is gone: type \"etcdctl put <key> <value>\""),
+    (
+        "mk",
+        "API version 2 is gone: type \"etcdctl put <key> <value>\", or \"etcdctl txn\" to create a key only once",
+    ),
+    ("update", "API version 2 is gone: type \"etcdctl put <key> <value>\""),
+    (
+        "rm",
+        "API version 2 is gone: type \"etcdctl del <key>\", or \"etcdctl del <key>/ --prefix\" for all below it",
+    ),
+    ("rmdir", "API version 2 is gone: type \"etcdctl del <key>/ --prefix\""),
+    ("ls", "API version 2 is gone: type \"etcdctl get <key> --prefix --keys-only\""),
+    ("mkdir", "API version 2 is gone, and there are no directories: put the keys"),
+    ("setdir", "API version 2 is gone, and there are no directories: put the keys"),
+    ("exec-watch", "API version 2 is gone: type \"etcdctl watch <key> -- <command>\""),
+    ("cluster-health", "API version 2 is gone: type \"etcdctl endpoint health --cluster\""),
+    ("backup", "type \"etcdctl snapshot save <file>\""),
+    (
+        "migrate",
+        "type \"etcdutl migrate --data-dir=<dir> --target-version=3.7\"; what API version 2 stored cannot be migrated any more",
+    ),
+    ("import", "API version 2 is gone: type \"etcdctl put <key> <value>\" for each key"),
+];
+
+const COMPLETION: Command = Command {
+    run: Some(|call| Box::pin(async move { completion::run(&ROOT, &call) })),
+    ..completion::COMMAND
+};
+
+const MAN: Command =
+    Command { run: Some(|call| Box::pin(async move { man::run(&ROOT, &call) })), ..man::COMMAND };
+
 const OPTIONS: Command = Command {
     name: "options",
     summary: "Shows the flags that every command takes",
     group: Group::Utility,
-    run: Some(|_| Box::pin(async { print(&help::options()) })),
+    run: Some(|_| Box::pin(async { print(&options_page()) })),
     ..Command::BLANK
 };
 
@@ -89,77 +136,22 @@ const HELP: Command = Command {
     arguments: "[command]",
     summary: "Shows the page of a command",
     group: Group::Utility,
-    run: Some(|call| Box::pin(show_help(call))),
+    run: Some(|call| Box::pin(async move { console::show_help(&ROOT, &call.words) })),
     ..Command::BLANK
 };
 
+fn options_page() -> String {
+    format!(
+        "Any command takes these flags. Each may be given as an environment variable too: {} for --{}.\n\n{}",
+        globals::variable(&globals::ENDPOINTS),
+        globals::ENDPOINTS.name,
+        help::flag_lines(globals::ALL)
+    )
+}
+
 /// Runs one command line; `args` is without the name of the program.
 pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
-    let args = args.into_iter().map(OsString::into_encoded_bytes).collect();
-    match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(message) = failure.message {
-                tell(format_args!("Error: {message}"));
-            }
-            ExitCode::from(failure.exit.code())
-        }
-    }
-}
-
-fn run(args: Vec<Word>) -> Outcome {
-    let found = tree::find(&ROOT, args);
-    if let Some(typed) = tree::unknown_word(&found) {
-        return Err(tree::unknown_command(&ROOT, typed));
-    }
-    let parsed = tree::read_flags(&found)?;
-    let command = found.command();
-    let Some(start) = command.run.filter(|_| !parsed.help) else {
-        if let Some(typed) = parsed.words.first() {
-            note_unknown_subcommand(command, typed);
-        }
-        return print(&help::page(&found.path));
-    };
-    let call = Call::new(parsed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(start(call));
-    // A thread that waits for a line of stdin must not hold up the exit.
-    runtime.shutdown_background();
-    outcome
-}
-
-/// etcdctl shows the help of the group without a word; the exit code stays its 0.
-fn note_unknown_subcommand(group: &'static Command, typed: &[u8]) {
-    if group.commands.is_empty() {
-        return;
-    }
-    let typed = String::from_utf8_lossy(typed);
-    let nearest = tree::did_you_mean(&tree::nearest_commands(group, &typed));
-    tell(format_args!("unknown command {typed:?} for {:?}\n{nearest}", group.name));
-}
-
-async fn show_help(call: Call) -> Outcome {
-    let topic = tree::find(&ROOT, call.words.clone());
-    if topic.args.is_empty() {
-        return print(&help::page(&topic.path));
-    }
-    let words: Vec<String> =
-        call.words.iter().map(|word| format!("`{}`", String::from_utf8_lossy(word))).collect();
-    tell(format_args!("Unknown help topic [{}]\n{}", words.join(" "), help::usage(&[&ROOT])));
-    Ok(())
-}
-
-/// Prints to stdout; a reader that has gone is not an error worth a panic.
-fn print(text: &str) -> Outcome {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
-}
-
-/// Prints a line to stderr. There is nobody to tell that it could not be written.
-fn tell(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    console::main(&ROOT, args)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use std::io::Read as _;
 
 use etcdkit::PutOptions;
 
-use super::failure::{Failure, Outcome};
-use super::flags::{Base, Flag, Values, Word, parse_int};
 use super::output::Answer;
 use super::session::{Call, failed};
-use super::tree::{Command, Group};
 use super::wire;
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::{Flag, Values, Word, parse_lease_id};
+use crate::console::tree::{Command, Group};
 
 const LEASE: Flag = Flag::text("lease", "lease to attach the key to, in hexadecimal").or("0");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pair as it was before");
@@ -75,7 +75,7 @@ pub(super) fn request(
             missing_value().filter(|value| !value.is_empty()).ok_or_else(|| Failure::bad_args(NEEDS))?
         }
     };
-    let lease = parse_int(&values.text(&LEASE), Base::Sixteen)
+    let lease = parse_lease_id(&values.text(&LEASE))
         .map_err(|why| Failure::bad_args(format!("bad lease ID ({why}), expecting ID in Hex")))?;
 
     let mut options = PutOptions::new().with_lease(lease);

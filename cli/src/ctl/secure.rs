@@ -4,14 +4,31 @@ use std::io;
 
 use etcdkit::TlsPem;
 
-use super::failure::{Failure, Outcome};
-use super::flags::{Flag, Values};
 use super::globals;
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::{Flag, Values};
+
+/// The flags that belong together.
+pub(super) struct TlsFlags<'f> {
+    pub(super) cacert: &'f Flag,
+    pub(super) cert: &'f Flag,
+    pub(super) key: &'f Flag,
+    pub(super) insecure_transport: &'f Flag,
+    pub(super) skip_verify: Option<&'f Flag>,
+}
+
+/// The flags of the cluster that a command talks to.
+pub(super) const OF_THE_CLUSTER: TlsFlags<'static> = TlsFlags {
+    cacert: &globals::CACERT,
+    cert: &globals::CERT,
+    key: &globals::KEY,
+    insecure_transport: &globals::INSECURE_TRANSPORT,
+    skip_verify: Some(&globals::INSECURE_SKIP_TLS_VERIFY),
+};
 
 /// The TLS settings, if any flag asks for TLS. An `https://` endpoint is encrypted without them too.
-pub(super) fn tls(values: &Values) -> Outcome<Option<TlsPem>> {
-    let (ca, cert, key) =
-        (file(values, &globals::CACERT)?, file(values, &globals::CERT)?, file(values, &globals::KEY)?);
+pub(super) fn tls(values: &Values, flags: &TlsFlags<'_>) -> Outcome<Option<TlsPem>> {
+    let (ca, cert, key) = (file(values, flags.cacert)?, file(values, flags.cert)?, file(values, flags.key)?);
     if cert.is_some() != key.is_some() {
         return Err(Failure::bad_args(format!(
             "KeyFile and CertFile must both be present[key: {}, cert: {}]",
@@ -19,8 +36,8 @@ pub(super) fn tls(values: &Values) -> Outcome<Option<TlsPem>> {
             cert.unwrap_or_default()
         )));
     }
-    let skip_verify = values.switch(&globals::INSECURE_SKIP_TLS_VERIFY);
-    let plain = values.switch(&globals::INSECURE_TRANSPORT) && !skip_verify;
+    let skip_verify = flags.skip_verify.is_some_and(|flag| values.switch(flag));
+    let plain = values.switch(flags.insecure_transport) && !skip_verify;
     if plain && ca.is_none() && cert.is_none() {
         return Ok(None);
     }
@@ -57,7 +74,7 @@ mod tests {
         for (flag, value) in flags {
             values.set(flag, value.as_bytes()).unwrap();
         }
-        tls(&values)
+        tls(&values, &OF_THE_CLUSTER)
     }
 
     #[test]

@@ -4,29 +4,18 @@ use std::time::Duration;
 
 use etcdkit::{Client, ConnectOptions, TlsPem};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Parsed, Values, Word};
 use super::globals;
 use super::output::{Answer, Format, Printer};
 use super::secure;
+pub(super) use crate::console::call::Call;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::Values;
+use crate::console::password;
 
 /// Probes closer than this make a server close the connection, so shorter times are raised to it.
 const KEEPALIVE_TIME_MIN: Duration = Duration::from_secs(10);
 
-/// A command with what it was called with.
-pub(super) struct Call {
-    pub(super) values: Values,
-    /// The arguments.
-    pub(super) words: Vec<Word>,
-    /// How many of them came before `--`, when there was one.
-    pub(super) before_dash: Option<usize>,
-}
-
 impl Call {
-    pub(super) fn new(parsed: Parsed) -> Self {
-        Call { values: parsed.values, words: parsed.words, before_dash: parsed.before_dash }
-    }
-
     /// Reads the environment and checks the global flags. Does not connect yet.
     pub(super) fn open(mut self) -> Outcome<Session> {
         globals::apply_environment(globals::ALL, &mut self.values, std::env::vars_os())?;
@@ -35,16 +24,16 @@ impl Call {
             print_settings(&values);
         }
         refuse_unsupported(&values)?;
-        let tls = secure::tls(&values)?;
-        let token = values.text(&globals::AUTH_JWT_TOKEN);
-        // A token stands for a login.
-        let login = if token.is_empty() { login(&values)? } else { None };
+        let tls = secure::tls(&values, &secure::OF_THE_CLUSTER)?;
         let printer = Printer {
             format: Format::named(&values.text(&globals::WRITE_OUT))?,
             hex: values.switch(&globals::HEX),
             values_only: false,
         };
-        Ok(Session { values, printer, login, token, tls })
+        let token = values.text(&globals::AUTH_JWT_TOKEN);
+        // A token stands for a login.
+        let login = if token.is_empty() { login(&values)? } else { None };
+        Ok(Session { values, printer, credentials: Credentials { login, token, tls } })
     }
 }
 
@@ -66,25 +55,31 @@ fn login(values: &Values) -> Outcome<Option<(String, String)>> {
     }
     match user.split_once(':') {
         Some((name, password)) => Ok(Some((name.to_owned(), password.to_owned()))),
-        None => Err(Failure::bad_args(format!(
-            "no password for user {user:?}: give it as --user={user}:PASSWORD, by --password or in ETCDCTL_PASSWORD"
-        ))),
+        None => Ok(Some((user, password::ask("Password: ")?))),
     }
 }
 
 fn print_settings(values: &Values) {
     for flag in globals::ALL {
-        super::tell(format_args!("{}={}", globals::variable(flag), values.shown(flag)));
+        crate::console::tell(format_args!("{}={}", globals::variable(flag), values.shown(flag)));
     }
+}
+
+/// What a cluster is convinced with, and how far it is trusted.
+#[derive(Clone)]
+pub(super) struct Credentials {
+    /// Name and password.
+    pub(super) login: Option<(String, String)>,
+    /// A JWT; empty for none.
+    pub(super) token: String,
+    pub(super) tls: Option<TlsPem>,
 }
 
 /// The settings of a command that is about to talk to a server.
 pub(super) struct Session {
     pub(super) values: Values,
     pub(super) printer: Printer,
-    login: Option<(String, String)>,
-    token: String,
-    tls: Option<TlsPem>,
+    credentials: Credentials,
 }
 
 impl Session {
@@ -100,20 +95,22 @@ impl Session {
 
     /// A client of all endpoints.
     pub(super) async fn client(&self) -> Outcome<Client> {
-        self.client_of(&self.endpoints(), self.login.clone()).await
+        self.connect(&self.endpoints(), &self.credentials).await
     }
 
     /// A client of one endpoint.
     pub(super) async fn client_at(&self, endpoint: &str) -> Outcome<Client> {
-        self.client_of(&[endpoint.to_owned()], self.login.clone()).await
+        self.connect(&[endpoint.to_owned()], &self.credentials).await
     }
 
     /// A client that does not log in, for what needs no permission.
     pub(super) async fn anonymous_client(&self) -> Outcome<Client> {
-        self.client_of(&self.endpoints(), None).await
+        let credentials = Credentials { login: None, ..self.credentials.clone() };
+        self.connect(&self.endpoints(), &credentials).await
     }
 
-    async fn client_of(&self, endpoints: &[String], login: Option<(String, String)>) -> Outcome<Client> {
+    /// A client of any cluster, with the timeouts of this command.
+    pub(super) async fn connect(&self, endpoints: &[String], credentials: &Credentials) -> Outcome<Client> {
         if endpoints.is_empty() {
             return Err(Failure::new(Exit::BadConnection, "etcdclient: no available endpoints"));
         }
@@ -122,13 +119,13 @@ impl Session {
             .with_timeout(self.values.duration(&globals::COMMAND_TIMEOUT))
             .with_connect_timeout(self.values.duration(&globals::DIAL_TIMEOUT))
             .with_keep_alive(idle, self.values.duration(&globals::KEEPALIVE_TIMEOUT));
-        if let Some((name, password)) = login {
+        if let Some((name, password)) = &credentials.login {
             options = options.with_user(name, password);
         }
-        if !self.token.is_empty() {
-            options = options.with_token(self.token.clone());
+        if !credentials.token.is_empty() {
+            options = options.with_token(&credentials.token);
         }
-        if let Some(tls) = &self.tls {
+        if let Some(tls) = &credentials.tls {
             options = options.with_tls_pem(tls).map_err(|error| Failure::bad_args(error.message()))?;
         }
         Client::connect(endpoints, Some(options))
@@ -161,7 +158,21 @@ fn describe_unknown(error: &etcdkit::Error) -> String {
         ErrorKind::DeadlineExceeded | ErrorKind::Unavailable => {
             format!("context deadline exceeded ({})", error.message())
         }
-        _ => error.to_string(),
+        _ => match error {
+            etcdkit::Error::GRpcStatus(status) => {
+                format!("rpc error: code = {} desc = {}", go_name(status.code()), status.message())
+            }
+            other => other.to_string(),
+        },
+    }
+}
+
+/// The name Go has for a code.
+fn go_name(code: etcdkit::Code) -> String {
+    match code {
+        etcdkit::Code::Cancelled => "Canceled".to_owned(),
+        etcdkit::Code::Ok => "OK".to_owned(),
+        code => format!("{code:?}"),
     }
 }
 

@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::failure::Exit;
 use super::*;
+use crate::console::failure::{Exit, Outcome};
+use crate::console::flags::Word;
+use crate::console::tree;
 use proptest::prelude::*;
+
+fn run(words: Vec<Word>) -> Outcome {
+    console::run(&ROOT, words)
+}
 
 fn words(line: &str) -> Vec<Word> {
     line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()

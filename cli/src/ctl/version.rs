@@ -1,6 +1,6 @@
 //! `version`.
 
-use super::tree::{Command, Group};
+use crate::console::tree::{Command, Group};
 
 /// The etcdctl this program does the work of. Scripts compare it with the version of their cluster.
 const VERSION: &str = "3.7.1";
@@ -11,7 +11,9 @@ pub(super) const COMMAND: Command = Command {
     summary: "Shows the version of etcdctl this program is compatible with",
     group: Group::Utility,
     run: Some(|_| {
-        Box::pin(async { super::print(&format!("etcdctl version: {VERSION}\nAPI version: {API_VERSION}\n")) })
+        Box::pin(async {
+            crate::console::print(&format!("etcdctl version: {VERSION}\nAPI version: {API_VERSION}\n"))
+        })
     }),
     ..Command::BLANK
 };

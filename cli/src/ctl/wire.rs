@@ -5,6 +5,16 @@ use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;
 use pb::response_op::Response;
 
+/// The message of an answer, with its head put back where it was.
+macro_rules! whole {
+    ($answer:expr) => {{
+        let mut message = ToOwned::to_owned($answer.wire());
+        message.header = $answer.header().map($crate::ctl::wire::header);
+        message
+    }};
+}
+pub(super) use whole;
+
 /// The head of a message.
 pub(super) fn header(header: &etcdkit::ResponseHeader) -> pb::ResponseHeader {
     pb::ResponseHeader {
@@ -109,18 +119,44 @@ pub(super) fn leases(answer: &etcdkit::LeaseLeasesResponse) -> pb::LeaseLeasesRe
     }
 }
 
-/// The answer to `member list`.
-pub(super) fn member_list(answer: &etcdkit::MemberListResponse) -> pb::MemberListResponse {
-    let member = |member: &etcdkit::Member| pb::Member {
+/// Members.
+pub(super) fn members(members: &[etcdkit::Member]) -> Vec<pb::Member> {
+    members.iter().map(member).collect()
+}
+
+fn member(member: &etcdkit::Member) -> pb::Member {
+    pb::Member {
         id: member.id(),
         name: member.name().to_owned(),
         peer_ur_ls: member.peer_urls().to_vec(),
         client_ur_ls: member.client_urls().to_vec(),
         is_learner: member.is_learner(),
-    };
-    pb::MemberListResponse {
+    }
+}
+
+/// The answer to `member list`.
+pub(super) fn member_list(answer: &etcdkit::MemberListResponse) -> pb::MemberListResponse {
+    pb::MemberListResponse { header: answer.header().map(header), members: members(answer.members()) }
+}
+
+/// The answer to `member add`.
+pub(super) fn member_add(answer: &etcdkit::MemberAddResponse) -> pb::MemberAddResponse {
+    pb::MemberAddResponse {
         header: answer.header().map(header),
-        members: answer.members().iter().map(member).collect(),
+        member: answer.member().map(member),
+        members: members(answer.member_list()),
+    }
+}
+
+/// The answer to `alarm`.
+pub(super) fn alarms(answer: &etcdkit::AlarmResponse) -> pb::AlarmResponse {
+    let alarm = |alarm: &etcdkit::AlarmMember| pb::AlarmMember {
+        member_id: alarm.member_id(),
+        alarm: alarm.alarm() as i32,
+    };
+    pb::AlarmResponse {
+        header: answer.header().map(header),
+        alarms: answer.alarms().iter().map(alarm).collect(),
     }
 }
 

@@ -9,9 +9,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[cfg(unix)]
+mod guides;
+#[cfg(unix)]
 mod holding;
 mod normal;
 mod program;
+#[cfg(unix)]
+mod snapshots;
 mod transcript;
 
 use std::path::{Path, PathBuf};
@@ -77,22 +81,23 @@ fn the_transcripts_are_true_of_etcdctl() {
 
 /// The scene of the guides: two terminals, one lock; the second gets it when the first is interrupted.
 #[cfg(unix)]
-fn second_gets_the_lock_on_interrupt(first: &Path, second: &Path, endpoint: &str, signal: &str) {
-    let mut holder = Running::start(first, endpoint, &["lock", "mutex1"]);
+fn second_gets_the_lock_on_interrupt(first: &Path, second: &Path, endpoint: &str, name: &str, signal: &str) {
+    let below = format!("{name}/");
+    let mut holder = Running::start(first, endpoint, &["lock", name]);
     let key = holder.line();
-    assert!(key.starts_with("mutex1/"), "{key}");
+    assert!(key.starts_with(&below), "{key}");
     assert_eq!(holder.line(), "");
 
-    let mut waiter = Running::start(second, endpoint, &["lock", "mutex1"]);
-    while output(first, endpoint, &["get", "mutex1/", "--prefix", "--keys-only"]).lines().count() < 4 {}
+    let mut waiter = Running::start(second, endpoint, &["lock", name]);
+    while output(first, endpoint, &["get", &below, "--prefix", "--keys-only"]).lines().count() < 4 {}
     assert!(waiter.runs());
 
     assert_eq!(holder.stop(signal), Some(0));
     let next = waiter.line();
-    assert!(next.starts_with("mutex1/") && next != key, "{next}");
+    assert!(next.starts_with(&below) && next != key, "{next}");
     assert_eq!(waiter.line(), "");
     assert_eq!(waiter.stop("-TERM"), Some(0));
-    assert_eq!(output(first, endpoint, &["get", "mutex1/", "--prefix"]), "");
+    assert_eq!(output(first, endpoint, &["get", &below, "--prefix"]), "");
 }
 
 #[cfg(unix)]
@@ -143,7 +148,7 @@ fn holding_commands_on_our_server() {
     let server = Server::start(&[programs.binary.to_str().unwrap(), "server"]);
     let (ours, endpoint) = (&programs.ours, server.endpoint.as_str());
     a_watch_sees_changes_as_they_happen(ours, endpoint);
-    second_gets_the_lock_on_interrupt(ours, ours, endpoint, "-INT");
+    second_gets_the_lock_on_interrupt(ours, ours, endpoint, "mutex1", "-INT");
     an_election_has_one_leader_at_a_time(ours, ours, endpoint);
     keep_alive_ends_with_its_lease(ours, endpoint);
 }
@@ -156,8 +161,8 @@ fn holding_commands_beside_those_of_etcdctl() {
     let server = Server::start(&[oracle.etcd.to_str().unwrap()]);
     let (ours, theirs, endpoint) = (&programs.ours, &oracle.etcdctl, server.endpoint.as_str());
     a_watch_sees_changes_as_they_happen(ours, endpoint);
-    second_gets_the_lock_on_interrupt(ours, theirs, endpoint, "-INT");
-    second_gets_the_lock_on_interrupt(theirs, ours, endpoint, "-TERM");
+    second_gets_the_lock_on_interrupt(ours, theirs, endpoint, "mutex1", "-INT");
+    second_gets_the_lock_on_interrupt(theirs, ours, endpoint, "mutex1", "-TERM");
     an_election_has_one_leader_at_a_time(ours, theirs, endpoint);
     an_election_has_one_leader_at_a_time(theirs, ours, endpoint);
     keep_alive_ends_with_its_lease(ours, endpoint);

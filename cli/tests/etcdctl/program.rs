@@ -14,12 +14,15 @@ pub(crate) struct Programs {
     pub(crate) binary: PathBuf,
     /// The same, called `etcdctl`.
     pub(crate) ours: PathBuf,
+    /// The same, called `etcdutl`.
+    pub(crate) util: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 pub(crate) struct Oracle {
     pub(crate) etcd: PathBuf,
     pub(crate) etcdctl: PathBuf,
+    pub(crate) etcdutl: PathBuf,
 }
 
 impl Programs {
@@ -28,14 +31,20 @@ impl Programs {
         let folder = tempfile::tempdir().unwrap();
         let ours = folder.path().join(format!("etcdctl{}", std::env::consts::EXE_SUFFIX));
         std::fs::copy(&binary, &ours).unwrap();
-        Programs { binary, ours, _folder: folder }
+        let util = folder.path().join(format!("etcdutl{}", std::env::consts::EXE_SUFFIX));
+        std::fs::copy(&binary, &util).unwrap();
+        Programs { binary, ours, util, _folder: folder }
     }
 
     /// The real programs, if they have been built.
     pub(crate) fn oracle(&self) -> Option<Oracle> {
         let folder = std::env::var_os("ETCDKIT_ORACLE").map(PathBuf::from);
         let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/oracle"));
-        let oracle = Oracle { etcd: folder.join("etcd"), etcdctl: folder.join("etcdctl") };
+        let oracle = Oracle {
+            etcd: folder.join("etcd"),
+            etcdctl: folder.join("etcdctl"),
+            etcdutl: folder.join("etcdutl"),
+        };
         if oracle.etcd.exists() && oracle.etcdctl.exists() {
             return Some(oracle);
         }
@@ -48,19 +57,27 @@ impl Programs {
 pub(crate) struct Server {
     pub(crate) endpoint: String,
     child: Child,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
+    /// Starts a server on a directory of its own, which ends with it.
     pub(crate) fn start(command: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut server = Self::start_on(command, &folder.path().join("data"));
+        server._folder = Some(folder);
+        server
+    }
+
+    /// Starts a server on a directory that is there, or is to be there afterwards.
+    pub(crate) fn start_on(command: &[&str], data_dir: &Path) -> Self {
         let (client, peer) = (free_port(), free_port());
         let (client_url, peer_url) =
             (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
         let mut child = Command::new(command[0])
             .args(&command[1..])
             .arg("--data-dir")
-            .arg(folder.path().join("data"))
+            .arg(data_dir)
             .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
             .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
             .args(["--initial-cluster", &format!("default={peer_url}")])
@@ -69,7 +86,7 @@ impl Server {
             .spawn()
             .unwrap();
         wait_until_ready(&mut child);
-        let server = Server { endpoint: format!("127.0.0.1:{client}"), child, _folder: folder };
+        let server = Server { endpoint: format!("127.0.0.1:{client}"), child, _folder: None };
         server.wait_until_connectable();
         server
     }
@@ -80,6 +97,16 @@ impl Server {
             assert!(Instant::now() < deadline, "nothing listens at {}", self.endpoint);
             std::thread::yield_now();
         }
+    }
+}
+
+impl Server {
+    /// Stops the server as an operator does, so that its directory is free.
+    #[cfg(unix)]
+    pub(crate) fn stop(mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Transcripts: command lines with what they read and print.
 //!
 //! `$` begins a command line, `<` a line of its stdin, `|` a line of its stdout, `!` the first line of its stderr and `=` the
-//! exit code where it is not 0. `$LEASE` is the last lease that was granted. All else is for the reader.
+//! exit code where it is not 0. `$LEASE` is the last lease that was granted, `$DECIMAL_LEASE` the same in
+//! decimal, `$ENDPOINTS` the server. All else is for the reader.
 
 use std::fmt;
 use std::io::Write as _;
@@ -76,7 +77,7 @@ impl Seen {
     /// Our complaints may say more than the recorded ones, never less.
     fn matches(&self, other: &Self) -> bool {
         let complaint = match (&self.complaint, &other.complaint) {
-            (Some(recorded), Some(seen)) => seen.starts_with(recorded.as_str()),
+            (Some(recorded), Some(seen)) => seen.starts_with(recorded.trim_end_matches(')')),
             (recorded, seen) => recorded == seen,
         };
         complaint && self.output == other.output && self.code == other.code
@@ -85,10 +86,15 @@ impl Seen {
 
 impl Step {
     fn run(&mut self, ctl: &Path, endpoint: &str, lease: &mut String) {
-        let words = split(&self.command.replace("$LEASE", lease));
-        let mut child = Command::new(ctl)
-            .args(words)
-            .env("ETCDCTL_ENDPOINTS", endpoint)
+        let decimal = i64::from_str_radix(lease, 16).map(|id| id.to_string()).unwrap_or_default();
+        let command = self.command.replace("$DECIMAL_LEASE", &decimal).replace("$LEASE", lease);
+        let mut child = Command::new(ctl);
+        // The variable beside the flag is an error.
+        if !command.contains("--endpoints") {
+            child.env("ETCDCTL_ENDPOINTS", endpoint);
+        }
+        let mut child = child
+            .args(split(&command.replace("$ENDPOINTS", endpoint)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -113,22 +119,28 @@ impl Step {
 
 /// The first line that is neither a log line nor part of a usage page.
 fn complaint(stderr: &str) -> Option<&str> {
-    let mut lines = stderr.lines().filter(|line| !line.starts_with('{'));
+    // Go's program runs stty, which complains when there is no terminal.
+    let mut lines = stderr.lines().filter(|line| !line.starts_with('{') && !line.starts_with("stty: "));
     match lines.next() {
         Some("Usage:") => lines.find(|line| line.starts_with("Error:")),
         first => first,
     }
 }
 
-/// Words between spaces; what stands between single quotes is one word.
+/// Words between spaces; what stands between single quotes belongs to its word as it is.
 fn split(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (index, part) in line.split('\'').enumerate() {
-        match index % 2 {
-            0 => words.extend(part.split_whitespace().map(str::to_owned)),
-            _ => words.push(part.to_owned()),
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for letter in line.chars() {
+        match letter {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            letter => word.get_or_insert_default().push(letter),
         }
     }
+    words.extend(word);
     words
 }
 

@@ -56,6 +56,7 @@ pub(crate) use password::Passwords;
 pub(crate) use timing::Timing;
 pub(crate) use version::CLUSTER_VERSION;
 pub use version::ETCD_VERSION;
+pub(crate) use version::STORAGE_VERSION;
 pub(crate) use watch::Watch;
 
 use crate::metrics::{Calls, Metrics};

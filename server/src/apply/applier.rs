@@ -176,9 +176,7 @@ impl Run<'_, '_> {
 
 impl StateMachine for Applier {
     fn progress(&self) -> Result<Option<Progress>, ApplyError> {
-        let stored =
-            self.backend.get(Table::Meta, PROGRESS).map_err(|error| ApplyError(error.to_string()))?;
-        stored.map(read_progress).transpose()
+        applied_progress(&self.backend)
     }
 
     fn apply_run(&mut self, run: &[RunEntry<'_>], progress: &Progress) -> Result<Vec<Outcome>, ApplyError> {
@@ -199,6 +197,12 @@ impl StateMachine for Applier {
     fn flush(&mut self) -> Result<(), ApplyError> {
         self.backend.flush().map_err(|error| ApplyError(error.to_string()))
     }
+}
+
+/// The progress that a backend holds; none when nothing was applied to it.
+pub(crate) fn applied_progress(backend: &Backend) -> Result<Option<Progress>, ApplyError> {
+    let stored = backend.get(Table::Meta, PROGRESS).map_err(|error| ApplyError(error.to_string()))?;
+    stored.map(read_progress).transpose()
 }
 
 fn read_progress(stored: Bytes) -> Result<Progress, ApplyError> {

@@ -13,6 +13,7 @@ mod tests;
 
 use bytes::Bytes;
 
+pub(crate) use applier::applied_progress;
 pub use applier::{Applier, Parts};
 
 use crate::command::{Command, Outcome};

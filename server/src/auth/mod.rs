@@ -17,6 +17,7 @@ pub mod tokens;
 
 pub use check::Checker;
 pub use store::{AuthStore, OpenError};
+pub(crate) use store::{ENABLED as ENABLED_KEY, REVISION as REVISION_KEY, role_key, user_key};
 pub use tokens::SimpleTokens;
 
 /// The user without whom there is no authentication, and the role that may do everything.

@@ -21,13 +21,23 @@ use super::{ROOT, SimpleTokens};
 use crate::backend::{Backend, BackendError, BackendWriter, Table};
 use crate::command::{Applied, AuthOperation, Authenticate};
 
-const ENABLED: &[u8] = b"enabled";
-const REVISION: &[u8] = b"revision";
+pub(crate) const ENABLED: &[u8] = b"enabled";
+pub(crate) const REVISION: &[u8] = b"revision";
 const USERS: &str = "user/";
 const ROLES: &str = "role/";
 
 /// The auth revision of a store in which nothing has happened.
 const FIRST_REVISION: u64 = 1;
+
+/// Where a user is stored.
+pub(crate) fn user_key(name: &str) -> Vec<u8> {
+    format!("{USERS}{name}").into_bytes()
+}
+
+/// Where a role is stored.
+pub(crate) fn role_key(name: &str) -> Vec<u8> {
+    format!("{ROLES}{name}").into_bytes()
+}
 
 /// The stored users and roles cannot be read at start.
 #[derive(Debug, thiserror::Error)]

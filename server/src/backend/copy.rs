@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::directory::Directory;
 use super::engine::{self, View};
-use super::{Backend, BackendError, BackendOptions, EngineKind, Table};
+use super::{Backend, BackendError, BackendOptions, BackendWriter, EngineKind, Table};
 use crate::io::Io;
 
 const MAGIC: &[u8] = b"etcdkit backend copy 1\n";
@@ -97,32 +97,95 @@ impl Backend {
         options: BackendOptions,
         source: &mut dyn Read,
     ) -> Result<Backend, BackendError> {
+        Self::fill(io, dir, kind, options, |filling| {
+            let mark = read_copy(source, &mut |table, key, value| filling.put(table, key, value))?;
+            filling.mark = mark;
+            Ok(())
+        })
+    }
+
+    /// Opens a new backend in an empty directory and fills it, durable when it returns. When it fails the directory is
+    /// useless: remove it.
+    ///
+    /// # Errors
+    /// A directory that is not empty, what `fill` says, and what the disk says.
+    pub fn fill<E: From<BackendError>>(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        kind: EngineKind,
+        options: BackendOptions,
+        fill: impl FnOnce(&mut Filling<'_>) -> Result<(), E>,
+    ) -> Result<Backend, E> {
         let directory = match kind {
             EngineKind::Memory => None,
             EngineKind::Redb | EngineKind::Sled => Some(Directory::open_for_import(io.clone(), dir, kind)?),
         };
         let backend = Self::start(&io, dir, kind, options, directory)?;
-        let mut copy = CopyReader { source, crc: 0, records: 0 };
-        copy.magic()?;
-        let mut run = backend.write();
-        let mut run_bytes = 0;
-        while let Some((table, key, value)) = copy.record()? {
-            run_bytes += key.len() + value.len();
-            run.put(table, key, value);
-            if run_bytes >= IMPORT_RUN_BYTES {
-                run.commit()?;
-                run = backend.write();
-                run_bytes = 0;
-            }
+        let mut filling = Filling { backend: &backend, run: None, run_bytes: 0, mark: None };
+        fill(&mut filling)?;
+        if let Some(mark) = filling.mark.take() {
+            filling.run.get_or_insert_with(|| backend.write()).mark(mark);
         }
-        if let Some(mark) = copy.end()? {
-            run.mark(mark);
-        }
-        run.commit()?;
+        filling.next_run()?;
+        drop(filling);
         backend.flush()?;
         backend.shared().directory_ready()?;
         Ok(backend)
     }
+}
+
+/// A new backend that takes records.
+pub struct Filling<'b> {
+    backend: &'b Backend,
+    /// Only one run can be open at a time, so there is none while the next one waits for room.
+    run: Option<BackendWriter<'b>>,
+    run_bytes: usize,
+    mark: Option<Bytes>,
+}
+
+impl Filling<'_> {
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put(&mut self, table: Table, key: Bytes, value: Bytes) -> Result<(), BackendError> {
+        self.run_bytes += key.len() + value.len();
+        let run = self.run.get_or_insert_with(|| self.backend.write());
+        run.put(table, key, value);
+        if self.run_bytes >= IMPORT_RUN_BYTES {
+            self.run_bytes = 0;
+            self.next_run()?;
+        }
+        Ok(())
+    }
+
+    fn next_run(&mut self) -> Result<(), BackendError> {
+        match self.run.take() {
+            Some(run) => run.commit(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a file begins as a copy does.
+pub fn is_copy(start: &[u8]) -> bool {
+    start.starts_with(MAGIC)
+}
+
+/// Shows the records of a copy; its mark. What follows the copy in `source` is not read.
+///
+/// # Errors
+/// A copy that is cut short or damaged, and what `each` says.
+pub fn read_copy(
+    source: &mut dyn Read,
+    each: &mut dyn FnMut(Table, Bytes, Bytes) -> Result<(), BackendError>,
+) -> Result<Option<Bytes>, BackendError> {
+    let mut copy = CopyReader { source, crc: 0, records: 0 };
+    copy.magic()?;
+    while let Some((table, key, value)) = copy.record()? {
+        each(table, key, value)?;
+    }
+    copy.end()
 }
 
 fn write_error(error: std::io::Error) -> BackendError {

@@ -46,6 +46,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+pub use copy::{Filling, is_copy, read_copy};
 pub use error::{BackendError, UnknownEngine};
 pub use writer::BackendWriter;
 
@@ -79,6 +80,18 @@ impl Table {
     /// All tables, each at the position of its discriminant.
     pub const ALL: [Table; 6] =
         [Table::Key, Table::Meta, Table::Lease, Table::Member, Table::Alarm, Table::Auth];
+
+    /// The name of the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Key => "key",
+            Table::Meta => "meta",
+            Table::Lease => "lease",
+            Table::Member => "member",
+            Table::Alarm => "alarm",
+            Table::Auth => "auth",
+        }
+    }
 }
 
 /// The storage engines, by the names a user gives them.

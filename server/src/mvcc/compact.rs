@@ -15,9 +15,9 @@ use crate::backend::Table;
 use crate::metrics::Stopwatch;
 
 /// Where the compact revision that has been decided is kept.
-pub(super) const SCHEDULED_COMPACT: &[u8] = b"scheduled_compact_revision";
+pub(crate) const SCHEDULED_COMPACT: &[u8] = b"scheduled_compact_revision";
 /// Where the compact revision that has been carried out is kept.
-pub(super) const FINISHED_COMPACT: &[u8] = b"finished_compact_revision";
+pub(crate) const FINISHED_COMPACT: &[u8] = b"finished_compact_revision";
 
 /// Records removed in one step: the default of etcd's `--compaction-batch-limit`.
 pub const RECORDS_PER_STEP: usize = 1000;

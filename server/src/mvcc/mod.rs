@@ -23,8 +23,10 @@ mod write;
 mod tests;
 
 pub use compact::RECORDS_PER_STEP;
+pub(crate) use compact::{FINISHED_COMPACT, SCHEDULED_COMPACT};
 pub use hash::KeyValueHash;
 pub use range_stream::RangeStream;
+pub(crate) use record::{record_key_of, tombstone};
 pub use revision::{FIRST_REVISION, NEVER_COMPACTED, RecordKey, Revision};
 pub use store::{Marks, Snapshot, Store};
 pub use write::{Change, ChangeKind, Committed, StoreWriter};

@@ -8,9 +8,14 @@ use prost::Message;
 use super::MvccError;
 
 /// Record of a deletion: the key and when it went, which is all that an event tells about it.
-pub(super) fn tombstone(key: &[u8], main: i64) -> Bytes {
+pub(crate) fn tombstone(key: &[u8], main: i64) -> Bytes {
     let kv = KeyValue { key: Bytes::copy_from_slice(key), mod_revision: main, ..KeyValue::default() };
     kv.encode_to_vec().into()
+}
+
+/// The key that a record is about; none when the bytes are not a record.
+pub(crate) fn record_key_of(record: &[u8]) -> Option<&[u8]> {
+    head(record).map(|head| head.key)
 }
 
 /// The whole pair; key and value share the record's memory.

@@ -9,6 +9,7 @@ mod encoding;
 mod log_store;
 mod network;
 mod node;
+mod offline;
 mod proposal;
 mod state_machine;
 
@@ -16,6 +17,7 @@ mod state_machine;
 mod tests;
 
 pub use node::{Leadership, ProposeError, RaftNode, RaftOptions, RaftStatus, ReadError, StartError};
+pub(crate) use offline::{LogSummary, OfflineLogError, applied_position, read_log};
 
 use proposal::Proposal;
 use state_machine::SnapshotContents;

@@ -37,6 +37,13 @@ const MODULES: &[(&str, &[&str])] = &[
             "wal",
         ],
     ),
+    (
+        "offline",
+        &[
+            "alarm", "api", "apply", "auth", "backend", "cluster", "command", "config", "data_dir", "io",
+            "lease", "mvcc", "raft", "wal",
+        ],
+    ),
     ("listener", &["api", "config", "gateway", "in_process", "streams", "tls"]),
     ("streams", &[]),
     ("gateway", &["api", "in_process", "metrics", "platform"]),

@@ -6,11 +6,12 @@ use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;
 use pb::response_op::Response;
 
-use super::{Answer, HashKv, Health, Status};
-use crate::ctl::duration;
-use crate::ctl::quote::quote;
+use super::{Answer, HashKv, Health, Status, unsupported};
+use crate::console::duration;
+use crate::console::failure::Outcome;
+use crate::console::quote::quote;
 
-pub(super) fn render(answer: &Answer<'_>, hex: bool) -> Vec<u8> {
+pub(super) fn render(answer: &Answer<'_>, hex: bool) -> Outcome<Vec<u8>> {
     let mut page = Page { text: String::new(), hex };
     match answer {
         Answer::Put(answer) => page.put(answer),
@@ -27,8 +28,18 @@ pub(super) fn render(answer: &Answer<'_>, hex: bool) -> Vec<u8> {
         Answer::Health(list) => list.iter().for_each(|item| page.health(item)),
         Answer::Status(list) => list.iter().for_each(|item| page.status(item)),
         Answer::HashKv(list) => list.iter().for_each(|item| page.hash_kv(item)),
+        Answer::Done(done) => page.header(done.header),
+        Answer::Alarms(answer) => page.alarms(answer),
+        Answer::Role(_, answer) => page.role(answer),
+        Answer::Roles(answer) => page.roles(answer),
+        Answer::Membership(_)
+        | Answer::Moved(_)
+        | Answer::Downgrade(..)
+        | Answer::User(..)
+        | Answer::Users(_)
+        | Answer::AuthStatus(_) => return Err(unsupported("fields")),
     }
-    page.text.into_bytes()
+    Ok(page.text.into_bytes())
 }
 
 struct Page {
@@ -198,5 +209,30 @@ impl Page {
         self.field("Hash", item.hash.hash);
         self.field("HashRevision", item.hash.hash_revision);
         self.blank();
+    }
+
+    fn alarms(&mut self, answer: &pb::AlarmResponse) {
+        self.header(answer.header);
+        for alarm in &answer.alarms {
+            self.member_id("MemberID", alarm.member_id);
+            self.field("AlarmType", alarm.alarm().as_str_name());
+            self.blank();
+        }
+    }
+
+    /// The second space behind the colon is etcdctl's.
+    fn role(&mut self, answer: &pb::AuthRoleGetResponse) {
+        self.header(answer.header);
+        for permission in &answer.perm {
+            self.field("PermType", format_args!(" {}", permission.perm_type().as_str_name()));
+            self.quoted("Key", &permission.key);
+            self.quoted("RangeEnd", &permission.range_end);
+        }
+    }
+
+    fn roles(&mut self, answer: &pb::AuthRoleListResponse) {
+        self.header(answer.header);
+        let roles: String = answer.roles.iter().map(|role| format!(" {}", quote(role.as_bytes()))).collect();
+        self.text.push_str(&format!("\"Roles\" :{roles}\n"));
     }
 }

@@ -8,12 +8,13 @@ use std::fmt::Display;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use etcdkit_proto::authpb;
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::mvccpb;
 use pb::response_op::Response;
 
-use super::{Answer, HashKv, Health, Status};
-use crate::ctl::duration;
+use super::{Answer, HashKv, Health, Membership, Status};
+use crate::console::duration;
 
 pub(super) fn render(answer: &Answer<'_>, hex: bool) -> Vec<u8> {
     let mut text = match answer {
@@ -43,6 +44,25 @@ pub(super) fn render(answer: &Answer<'_>, hex: bool) -> Vec<u8> {
         Answer::Health(list) => array(list.iter().map(health)),
         Answer::Status(list) => null_if_empty(list.iter().map(status)),
         Answer::HashKv(list) => null_if_empty(list.iter().map(hash_kv)),
+        Answer::Membership(change) => membership(change, hex),
+        Answer::Moved(done) | Answer::Done(done) => Object::new().header(done.header).end(),
+        Answer::Downgrade(_, answer) => {
+            Object::new().header(answer.header).text("version", &answer.version).end()
+        }
+        Answer::Alarms(answer) => {
+            Object::new().header(answer.header).list("alarms", answer.alarms.iter().map(alarm)).end()
+        }
+        Answer::Role(_, answer) => {
+            Object::new().header(answer.header).list("perm", answer.perm.iter().map(permission)).end()
+        }
+        Answer::Roles(answer) => names(answer.header, "roles", &answer.roles),
+        Answer::User(_, answer) => names(answer.header, "roles", &answer.roles),
+        Answer::Users(answer) => names(answer.header, "users", &answer.users),
+        Answer::AuthStatus(answer) => Object::new()
+            .header(answer.header)
+            .flag("enabled", answer.enabled)
+            .number("authRevision", answer.auth_revision)
+            .end(),
     };
     text.push('\n');
     text.into_bytes()
@@ -232,19 +252,57 @@ fn member_details(object: Object, member: &pb::Member) -> String {
         .end()
 }
 
-/// The only JSON answer that `--hex` changes.
-fn members_in_hex(answer: &pb::MemberListResponse) -> String {
-    let header = answer.header.unwrap_or_default();
-    let header = Object::new()
+/// Members are the only JSON answers that `--hex` changes.
+fn header_in_hex(header: Option<pb::ResponseHeader>) -> String {
+    let header = header.unwrap_or_default();
+    Object::new()
         .always("cluster_id", string(&format!("{:x}", header.cluster_id)))
         .always("member_id", string(&format!("{:x}", header.member_id)))
         .number("revision", header.revision)
         .number("raft_term", header.raft_term)
-        .end();
-    let members = answer.members.iter().map(|member| {
-        member_details(Object::new().always("ID", string(&format!("{:x}", member.id))), member)
-    });
-    Object::new().always("header", header).always("members", array(members)).end()
+        .end()
+}
+
+fn member_in_hex(member: &pb::Member) -> String {
+    member_details(Object::new().always("ID", string(&format!("{:x}", member.id))), member)
+}
+
+fn members_in_hex(answer: &pb::MemberListResponse) -> String {
+    Object::new()
+        .always("header", header_in_hex(answer.header))
+        .always("members", array(answer.members.iter().map(member_in_hex)))
+        .end()
+}
+
+fn membership(change: &Membership, hex: bool) -> String {
+    if !hex {
+        return Object::new()
+            .header(change.header)
+            .optional("member", change.member.as_ref().map(member))
+            .list("members", change.members.iter().map(member))
+            .end();
+    }
+    Object::new()
+        .always("header", header_in_hex(change.header))
+        .optional("member", change.member.as_ref().map(member_in_hex))
+        .always("members", array(change.members.iter().map(member_in_hex)))
+        .end()
+}
+
+fn alarm(alarm: &pb::AlarmMember) -> String {
+    Object::new().number("memberID", alarm.member_id).number("alarm", alarm.alarm).end()
+}
+
+fn permission(permission: &authpb::Permission) -> String {
+    Object::new()
+        .number("permType", permission.perm_type)
+        .bytes("key", &permission.key)
+        .bytes("range_end", &permission.range_end)
+        .end()
+}
+
+fn names(header: Option<pb::ResponseHeader>, name: &str, names: &[String]) -> String {
+    Object::new().header(header).list(name, names.iter().map(|name| string(name))).end()
 }
 
 fn health(health: &Health) -> String {

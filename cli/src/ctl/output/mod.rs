@@ -4,7 +4,7 @@
 //! other formats are relied upon all the same.
 
 mod fields;
-mod humanize;
+
 mod json;
 mod protobuf;
 mod rows;
@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use etcdkit_proto::etcdserverpb as pb;
 
-use super::failure::{Exit, Failure, Outcome};
+use super::wire;
+use crate::console::failure::{Exit, Failure, Outcome};
 
 /// Everything there is to print.
 pub(super) enum Answer<'a> {
@@ -35,6 +36,65 @@ pub(super) enum Answer<'a> {
     Health(&'a [Health]),
     Status(&'a [Status]),
     HashKv(&'a [HashKv]),
+    Membership(&'a Membership),
+    Moved(&'a Done),
+    /// With the verb of the command.
+    Downgrade(&'a str, &'a pb::DowngradeResponse),
+    Alarms(&'a pb::AlarmResponse),
+    Done(&'a Done),
+    /// With the name of the role.
+    Role(&'a str, &'a pb::AuthRoleGetResponse),
+    Roles(&'a pb::AuthRoleListResponse),
+    /// With the name of the user.
+    User(&'a str, &'a pb::AuthUserGetResponse),
+    Users(&'a pb::AuthUserListResponse),
+    AuthStatus(&'a pb::AuthStatusResponse),
+}
+
+/// Something was done, and the server has nothing more to tell about it.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    /// What a person is told.
+    pub(super) said: Vec<u8>,
+    pub(super) header: Option<pb::ResponseHeader>,
+}
+
+impl Done {
+    pub(super) fn new(said: impl Into<Vec<u8>>, header: Option<&etcdkit::ResponseHeader>) -> Self {
+        Done { said: said.into(), header: header.map(wire::header) }
+    }
+}
+
+/// A change of the members.
+#[derive(Clone, Debug)]
+pub(super) struct Membership {
+    /// What a person is told.
+    pub(super) said: String,
+    pub(super) header: Option<pb::ResponseHeader>,
+    /// The new member, when one was added.
+    pub(super) member: Option<pb::Member>,
+    pub(super) members: Vec<pb::Member>,
+}
+
+impl Membership {
+    pub(super) fn added(answer: pb::MemberAddResponse) -> Self {
+        let (header, member) = (answer.header.unwrap_or_default(), answer.member.clone().unwrap_or_default());
+        let role = if member.is_learner { " as learner " } else { " " };
+        let said = format!("Member {:16x} added{role}to cluster {:16x}", member.id, header.cluster_id);
+        Membership { said, header: answer.header, member: answer.member, members: answer.members }
+    }
+
+    /// What happened to a member that was there, such as `removed from`.
+    pub(super) fn changed(
+        id: u64,
+        what: &str,
+        header: Option<&etcdkit::ResponseHeader>,
+        members: Vec<pb::Member>,
+    ) -> Self {
+        let header = header.map(wire::header);
+        let said = format!("Member {id:16x} {what} cluster {:16x}", header.unwrap_or_default().cluster_id);
+        Membership { said, header, member: None, members }
+    }
 }
 
 /// Whether an endpoint serves.
@@ -101,7 +161,7 @@ impl Printer {
         let mut stdout = io::stdout().lock();
         if let (Format::Simple, Answer::Health(list)) = (self.format, answer) {
             for line in simple::unhealthy(list).lines() {
-                crate::ctl::tell(line);
+                crate::console::tell(line);
             }
         }
         stdout.write_all(&text)?;
@@ -112,7 +172,7 @@ impl Printer {
     fn render(&self, answer: &Answer<'_>) -> Outcome<Vec<u8>> {
         match self.format {
             Format::Simple => Ok(simple::render(answer, self.hex, self.values_only)),
-            Format::Fields => Ok(fields::render(answer, self.hex)),
+            Format::Fields => fields::render(answer, self.hex),
             Format::Json => Ok(json::render(answer, self.hex)),
             Format::Protobuf => protobuf::render(answer),
             Format::Table => table::render(answer),

@@ -3,8 +3,8 @@
 use etcdkit_proto::etcdserverpb as pb;
 use prost::Message as _;
 
-use super::{Answer, unsupported};
-use crate::ctl::failure::{Exit, Failure, Outcome};
+use super::{Answer, Membership, unsupported};
+use crate::console::failure::{Exit, Failure, Outcome};
 
 /// Lease answers are their header alone and a watch answer has no id and no reason: programs that read this
 /// format know it that way.
@@ -23,6 +23,15 @@ pub(super) fn render(answer: &Answer<'_>) -> Outcome<Vec<u8>> {
         Answer::Revoke(..) => {
             return Err(Failure::new(Exit::BadFeature, "marshal unsupported for type LeaseRevokeResponse"));
         }
+        Answer::Membership(change) => membership(change),
+        Answer::Moved(done) | Answer::Done(done) => head_only(done.header),
+        Answer::Downgrade(_, answer) => answer.encode_to_vec(),
+        Answer::Alarms(answer) => answer.encode_to_vec(),
+        Answer::Role(_, answer) => answer.encode_to_vec(),
+        Answer::Roles(answer) => answer.encode_to_vec(),
+        Answer::User(_, answer) => answer.encode_to_vec(),
+        Answer::Users(answer) => answer.encode_to_vec(),
+        Answer::AuthStatus(answer) => answer.encode_to_vec(),
         Answer::Health(_) | Answer::Status(_) | Answer::HashKv(_) => return Err(unsupported("protobuf")),
     };
     Ok(bytes)
@@ -30,6 +39,19 @@ pub(super) fn render(answer: &Answer<'_>) -> Outcome<Vec<u8>> {
 
 fn header(header: Option<pb::ResponseHeader>) -> Vec<u8> {
     header.unwrap_or_default().encode_to_vec()
+}
+
+/// All messages that are nothing but a head have it in the same field.
+fn head_only(header: Option<pb::ResponseHeader>) -> Vec<u8> {
+    pb::AuthEnableResponse { header }.encode_to_vec()
+}
+
+fn membership(change: &Membership) -> Vec<u8> {
+    let (header, members) = (change.header, change.members.clone());
+    match change.member.clone() {
+        Some(member) => pb::MemberAddResponse { header, member: Some(member), members }.encode_to_vec(),
+        None => pb::MemberRemoveResponse { header, members }.encode_to_vec(),
+    }
 }
 
 fn watch(answer: &pb::WatchResponse) -> pb::WatchResponse {

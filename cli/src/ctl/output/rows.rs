@@ -2,11 +2,10 @@
 
 use etcdkit_proto::etcdserverpb as pb;
 
-use super::humanize::bytes;
 use super::{HashKv, Health, Status};
-use crate::ctl::duration;
-
-pub(super) type Row = Vec<String>;
+use crate::console::duration;
+use crate::console::humanize::bytes;
+use crate::console::table::Row;
 
 pub(super) const MEMBERS: &[&str] = &["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"];
 pub(super) const HEALTH: &[&str] = &["ENDPOINT", "HEALTH", "TOOK", "ERROR"];

@@ -2,14 +2,19 @@
 
 use std::fmt::Display;
 
+use etcdkit::PermissionType;
+use etcdkit_proto::authpb;
 use etcdkit_proto::etcdserverpb as pb;
+use etcdkit_proto::key_range::prefix_end;
 use etcdkit_proto::mvccpb;
 use pb::response_op::Response;
 
-use super::rows::{self, Row};
+use super::rows;
 use super::{Answer, Health};
-use crate::ctl::duration;
-use crate::ctl::quote;
+use crate::console::duration;
+use crate::console::quote;
+use crate::console::table::Row;
+use crate::ctl::auth;
 
 pub(super) fn render(answer: &Answer<'_>, hex: bool, values_only: bool) -> Vec<u8> {
     let mut page = Page { text: Vec::new(), hex, values_only };
@@ -32,6 +37,20 @@ pub(super) fn render(answer: &Answer<'_>, hex: bool, values_only: bool) -> Vec<u
         Answer::Health(list) => page.health(list),
         Answer::Status(list) => page.rows(rows::status(list)),
         Answer::HashKv(list) => page.rows(rows::hash_kv(list)),
+        Answer::Membership(change) => page.line(&change.said),
+        Answer::Moved(done) | Answer::Done(done) => page.raw_line(&done.said),
+        Answer::Downgrade(verb, answer) => {
+            page.line(format_args!("Downgrade {verb} success, cluster version {}", answer.version));
+        }
+        Answer::Alarms(answer) => page.alarms(answer),
+        Answer::Role(name, answer) => page.role(name, answer),
+        Answer::Roles(answer) => answer.roles.iter().for_each(|role| page.line(role)),
+        Answer::User(name, answer) => page.user(name, answer),
+        Answer::Users(answer) => answer.users.iter().for_each(|user| page.line(user)),
+        Answer::AuthStatus(answer) => {
+            page.line(format_args!("Authentication Status: {}", answer.enabled));
+            page.line(format_args!("AuthRevision: {}", answer.auth_revision));
+        }
     }
     page.text
 }
@@ -58,12 +77,13 @@ impl Page {
         self.text.push(b'\n');
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        if self.hex {
-            return self.line(quote::hex(bytes));
-        }
+    fn raw_line(&mut self, bytes: &[u8]) {
         self.text.extend_from_slice(bytes);
         self.text.push(b'\n');
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.hex { self.line(quote::hex(bytes)) } else { self.raw_line(bytes) }
     }
 
     fn pair(&mut self, pair: &mvccpb::KeyValue) {
@@ -156,5 +176,48 @@ impl Page {
                 duration::format(health.took)
             ));
         }
+    }
+
+    fn alarms(&mut self, answer: &pb::AlarmResponse) {
+        for alarm in &answer.alarms {
+            self.line(format_args!("memberID:{} alarm:{}", alarm.member_id, alarm.alarm().as_str_name()));
+        }
+    }
+
+    fn user(&mut self, name: &str, answer: &pb::AuthUserGetResponse) {
+        self.line(format_args!("User: {name}"));
+        let roles: String = answer.roles.iter().map(|role| format!(" {role}")).collect();
+        self.line(format_args!("Roles:{roles}"));
+    }
+
+    /// The role root may do everything without a permission of its own.
+    fn role(&mut self, name: &str, answer: &pb::AuthRoleGetResponse) {
+        let everything = name == auth::ROOT && answer.perm.is_empty();
+        self.line(format_args!("Role {name}"));
+        for (title, other) in [("KV Read:", PermissionType::Read), ("KV Write:", PermissionType::Write)] {
+            self.line(title);
+            if everything {
+                self.line("\t[, <open ended>");
+            }
+            for permission in &answer.perm {
+                if [other, PermissionType::Readwrite].contains(&permission.perm_type()) {
+                    self.permission(permission);
+                }
+            }
+        }
+    }
+
+    /// A range without an end has no closing bracket, as with etcdctl.
+    fn permission(&mut self, permission: &authpb::Permission) {
+        let (key, end) = (&permission.key[..], &permission.range_end[..]);
+        let mut line = match end {
+            b"" => [b"\t", key].concat(),
+            b"\0" => [b"\t[", key, b", <open ended>"].concat(),
+            _ => [b"\t[", key, b", ", end, b")"].concat(),
+        };
+        if !key.is_empty() && !end.is_empty() && prefix_end(key) == end {
+            line.extend_from_slice(&[b" (prefix ", key, b")"].concat());
+        }
+        self.raw_line(&line);
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use etcdkit::{Compare, CompareOp};
 
 use super::invalid;
-use crate::ctl::failure::Outcome;
-use crate::ctl::flags::{Base, parse_int};
-use crate::ctl::quote::{quote, unquote};
+use crate::console::failure::Outcome;
+use crate::console::flags::{Base, parse_int};
+use crate::console::quote::{quote, unquote};
 
 /// What the parts of a compare are, as far as they could be read.
 #[derive(Default)]
@@ -63,7 +63,7 @@ fn read(text: &[u8], parts: &mut Parts) -> Option<()> {
     Some(())
 }
 
-fn malformed(line: &str, target: &str, parts: &Parts) -> crate::ctl::failure::Failure {
+fn malformed(line: &str, target: &str, parts: &Parts) -> crate::console::failure::Failure {
     let operator: Cow<'_, str> = String::from_utf8_lossy(&parts.operator);
     invalid(format!(
         "malformed comparison: {line}; got {target}({}) {operator} {}",
@@ -92,7 +92,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::ctl::failure::Exit;
+    use crate::console::failure::Exit;
     use proptest::prelude::*;
 
     fn refused(line: &str) -> String {

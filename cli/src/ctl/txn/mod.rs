@@ -6,14 +6,14 @@ use std::io::BufRead;
 
 use etcdkit::{Compare, Txn, TxnOp};
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{Flag, Word};
 use super::output::Answer;
 use super::session::{Call, failed};
-use super::tree::{self, Command, Group};
 use super::wire;
-use super::words;
 use super::{del, get, put};
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{Flag, Word};
+use crate::console::tree::{self, Command, Group};
+use crate::console::words;
 
 const INTERACTIVE: Flag = Flag::switch("interactive", "say what is to be typed next").short('i');
 
@@ -72,7 +72,7 @@ async fn read(input: &mut impl BufRead, interactive: bool) -> Outcome<Txn> {
 }
 
 fn prompt(interactive: bool, text: &str) -> Outcome {
-    if interactive { super::print(&format!("{text}\n")) } else { Ok(()) }
+    if interactive { crate::console::print(&format!("{text}\n")) } else { Ok(()) }
 }
 
 async fn read_requests(input: &mut impl BufRead) -> Outcome<Vec<TxnOp>> {

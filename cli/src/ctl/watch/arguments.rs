@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use crate::ctl::failure::{Failure, Outcome};
-use crate::ctl::flags::Word;
-use crate::ctl::quote::quote;
+use crate::console::failure::{Failure, Outcome};
+use crate::console::flags::Word;
+use crate::console::quote::quote;
 
 pub(super) const BAD_NUMBER: &str = "bad number of arguments";
 const CONFLICT: &str = "bad number of arguments (found conflicting environment key)";

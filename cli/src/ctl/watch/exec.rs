@@ -4,10 +4,10 @@ use std::process::Command;
 
 use etcdkit_proto::etcdserverpb::WatchResponse;
 
-use crate::ctl::failure::{Exit, Failure, Outcome};
-use crate::ctl::flags::Word;
-use crate::ctl::quote::quote;
-use crate::ctl::tell;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::Word;
+use crate::console::quote::quote;
+use crate::console::tell;
 use crate::platform;
 
 /// Runs the command once for each event, one after the other. The first one that fails ends the watch.

@@ -10,23 +10,24 @@ use etcdkit::{Client, WatchOptions, WatchResponse, WatchStream};
 use etcdkit_proto::EtcdError;
 use tokio::sync::mpsc;
 
-use super::failure::{Exit, Failure, Outcome};
-use super::flags::{self, Flag, FlagError, Values, Word};
 use super::output::{Answer, Printer};
 use super::session::{Call, Session, describe, failed};
-use super::tell;
-use super::tree::{Command, Group};
 use super::wire;
-use super::words;
+use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::flags::{self, Flag, FlagError, Values, Word};
+use crate::console::tell;
+use crate::console::tree::{Command, Group};
+use crate::console::words;
 use arguments::{Arguments, Environment};
 
 const INTERACTIVE: Flag = Flag::switch("interactive", "read watch commands from stdin").short('i');
 const PREFIX: Flag = Flag::switch("prefix", "all keys that begin with the given one");
-const REV: Flag = Flag::int("rev", "first revision to show; 0 is from now on");
+const REV: Flag = Flag::int("rev", "first revision to show; 0 is from now on").once("revision");
+const FROM_KEY: Flag = Flag::switch("from-key", "all keys from the given one on");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pair as it was before each change");
 const PROGRESS_NOTIFY: Flag =
     Flag::switch("progress-notify", "show how far the watch is while nothing happens");
-const FLAGS: &[Flag] = &[INTERACTIVE, PREFIX, REV, PREV_KV, PROGRESS_NOTIFY];
+const FLAGS: &[Flag] = &[INTERACTIVE, PREFIX, FROM_KEY, REV, PREV_KV, PROGRESS_NOTIFY];
 
 /// Lines of stdin that may wait for the command before them: typing is slower than watching starts.
 const LINES_AHEAD_MAX: usize = 16;
@@ -75,8 +76,15 @@ impl Request {
             [key] => key.clone(),
             _ => return Err(Failure::bad_args(arguments::BAD_NUMBER)),
         };
-        if prefix {
-            options = options.with_prefix();
+        match (prefix, values.switch(&FROM_KEY)) {
+            (true, true) => {
+                return Err(Failure::bad_args(
+                    "`--prefix` and `--from-key` cannot be set at the same time, choose one",
+                ));
+            }
+            (true, false) => options = options.with_prefix(),
+            (false, true) => options = options.with_from_key(),
+            (false, false) => {}
         }
         if values.switch(&PREV_KV) {
             options = options.with_prev_key();
@@ -189,7 +197,7 @@ impl Follower {
             return Ok(());
         } else if answer.is_progress_notify() {
             let revision = answer.header().map_or(0, |header| header.revision());
-            super::print(&format!("progress notify: {revision}\n"))?;
+            crate::console::print(&format!("progress notify: {revision}\n"))?;
         }
         let message = wire::watch(answer);
         self.printer.print(&Answer::Watch(&message))?;

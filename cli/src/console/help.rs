@@ -1,13 +1,13 @@
 //! The help pages.
 
 use super::flags::{Flag, Kind};
-use super::globals;
 use super::tree::{self, Command, Group};
 
-const GROUPS: [(Group, &str); 4] = [
+const GROUPS: [(Group, &str); 5] = [
     (Group::KeyValue, "Key-value commands"),
     (Group::Maintenance, "Cluster maintenance commands"),
     (Group::Concurrency, "Concurrency commands"),
+    (Group::Authentication, "Authentication commands"),
     (Group::Utility, "Utility commands"),
 ];
 
@@ -15,18 +15,19 @@ const GROUPS: [(Group, &str); 4] = [
 const NAME_WIDTH: usize = 11;
 
 /// The page of a command: what it does, how to call it, examples, flags.
-pub(super) fn page(path: &[&'static Command]) -> String {
+pub(crate) fn page(path: &[&'static Command]) -> String {
     let Some(command) = path.last() else { return String::new() };
     let about = if command.details.is_empty() { command.summary } else { command.details };
-    format!(
-        "{about}\n\n{}Use \"{} options\" for the flags that every command takes.\n",
-        usage(path),
-        tree::program()
-    )
+    let mut page = format!("{about}\n\n{}", usage(path));
+    if path[0].commands.iter().any(|command| command.name == "options") {
+        let program = tree::program();
+        page.push_str(&format!("Use \"{program} options\" for the flags that every command takes.\n"));
+    }
+    page
 }
 
 /// The part of the page that also follows an error.
-pub(super) fn usage(path: &[&'static Command]) -> String {
+pub(crate) fn usage(path: &[&'static Command]) -> String {
     let Some(command) = path.last() else { return String::new() };
     let mut names = vec![tree::program()];
     names.extend(path[1..].iter().map(|command| command.name));
@@ -44,7 +45,9 @@ pub(super) fn usage(path: &[&'static Command]) -> String {
         let mut own = command.flags.to_vec();
         own.push(Flag { short: Some('h'), ..Flag::switch("help", "show this page") });
         page.push_str(&format!("Flags:\n{}\n", flag_lines(&own)));
-        let shared: Vec<Flag> = path[1..].iter().flat_map(|command| command.shared_flags).copied().collect();
+        let hidden = usize::from(path[0].commands.iter().any(|command| command.name == "options"));
+        let shared: Vec<Flag> =
+            path[hidden..].iter().flat_map(|command| command.shared_flags).copied().collect();
         if !shared.is_empty() {
             page.push_str(&format!("Group flags:\n{}\n", flag_lines(&shared)));
         }
@@ -55,26 +58,15 @@ pub(super) fn usage(path: &[&'static Command]) -> String {
     page
 }
 
-/// The page of `options`.
-pub(super) fn options() -> String {
-    format!(
-        "Any command takes these flags. Each may be given as an environment variable too: {} for --{}.\n\n{}",
-        globals::variable(&globals::ENDPOINTS),
-        globals::ENDPOINTS.name,
-        flag_lines(globals::ALL)
-    )
-}
-
-fn subcommands(parent: &Command, grouped: bool) -> String {
+fn subcommands(parent: &'static Command, grouped: bool) -> String {
     if !grouped {
-        let all: Vec<&Command> = parent.commands.iter().collect();
+        let all: Vec<&Command> = parent.shown().collect();
         return format!("Commands:\n{}\n", command_lines(all));
     }
     GROUPS
         .iter()
         .map(|(group, title)| {
-            let members: Vec<&Command> =
-                parent.commands.iter().filter(|command| command.group == *group).collect();
+            let members: Vec<&Command> = parent.shown().filter(|command| command.group == *group).collect();
             format!("{title}\n{}\n", command_lines(members))
         })
         .collect()
@@ -94,7 +86,8 @@ fn examples(command: &Command) -> String {
     format!("Examples:\n{lines}\n")
 }
 
-fn flag_lines(flags: &[Flag]) -> String {
+/// Flags with what they are for, one a line.
+pub(crate) fn flag_lines(flags: &[Flag]) -> String {
     let mut flags = flags.to_vec();
     flags.sort_by_key(|flag| flag.name);
     let left: Vec<String> = flags.iter().map(flag_name).collect();
@@ -106,7 +99,8 @@ fn flag_lines(flags: &[Flag]) -> String {
         .collect()
 }
 
-fn flag_name(flag: &Flag) -> String {
+/// A flag with its short form and the kind of its value.
+pub(crate) fn flag_name(flag: &Flag) -> String {
     let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
     let kind = match flag.kind {
         Kind::Switch => "",

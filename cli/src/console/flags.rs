@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::duration;
 
 /// A word of a command line. Keys and values may be any bytes, so words are bytes too.
-pub(super) type Word = Vec<u8>;
+pub(crate) type Word = Vec<u8>;
 
 /// What a flag holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Switch,
     Int,
     Text,
@@ -24,44 +24,57 @@ pub(super) enum Kind {
 
 /// One flag of a command.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flag {
-    pub(super) name: &'static str,
-    pub(super) short: Option<char>,
-    pub(super) kind: Kind,
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    pub(crate) short: Option<char>,
+    pub(crate) kind: Kind,
     /// The default, in the spelling of the command line.
-    pub(super) default: &'static str,
-    pub(super) help: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) help: &'static str,
+    /// An older spelling that is understood too, and shown nowhere.
+    pub(crate) once: Option<&'static str>,
 }
 
 impl Flag {
-    pub(super) const fn switch(name: &'static str, help: &'static str) -> Self {
-        Flag { name, short: None, kind: Kind::Switch, default: "false", help }
+    pub(crate) const fn switch(name: &'static str, help: &'static str) -> Self {
+        Flag { name, short: None, kind: Kind::Switch, default: "false", help, once: None }
     }
 
-    pub(super) const fn int(name: &'static str, help: &'static str) -> Self {
-        Flag { name, short: None, kind: Kind::Int, default: "0", help }
+    pub(crate) const fn int(name: &'static str, help: &'static str) -> Self {
+        Flag { name, short: None, kind: Kind::Int, default: "0", help, once: None }
     }
 
-    pub(super) const fn text(name: &'static str, help: &'static str) -> Self {
-        Flag { name, short: None, kind: Kind::Text, default: "", help }
+    pub(crate) const fn text(name: &'static str, help: &'static str) -> Self {
+        Flag { name, short: None, kind: Kind::Text, default: "", help, once: None }
     }
 
-    pub(super) const fn list(name: &'static str, help: &'static str) -> Self {
-        Flag { name, short: None, kind: Kind::List, default: "", help }
+    pub(crate) const fn list(name: &'static str, help: &'static str) -> Self {
+        Flag { name, short: None, kind: Kind::List, default: "", help, once: None }
     }
 
-    pub(super) const fn duration(name: &'static str, help: &'static str) -> Self {
-        Flag { name, short: None, kind: Kind::Duration, default: "0s", help }
+    pub(crate) const fn duration(name: &'static str, help: &'static str) -> Self {
+        Flag { name, short: None, kind: Kind::Duration, default: "0s", help, once: None }
     }
 
-    pub(super) const fn or(mut self, default: &'static str) -> Self {
+    pub(crate) const fn or(mut self, default: &'static str) -> Self {
         self.default = default;
         self
     }
 
-    pub(super) const fn short(mut self, short: char) -> Self {
+    pub(crate) const fn short(mut self, short: char) -> Self {
         self.short = Some(short);
         self
+    }
+
+    /// Takes an older spelling too.
+    pub(crate) const fn once(mut self, name: &'static str) -> Self {
+        self.once = Some(name);
+        self
+    }
+
+    /// Whether the flag is written so.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.once == Some(name)
     }
 
     /// How messages name the flag.
@@ -84,13 +97,13 @@ enum Value {
 
 /// The flags that were set. Asking for any other gives its default.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Values {
+pub(crate) struct Values {
     set: BTreeMap<&'static str, Value>,
 }
 
 impl Values {
     /// Whether the flag was given.
-    pub(super) fn is_set(&self, flag: &Flag) -> bool {
+    pub(crate) fn is_set(&self, flag: &Flag) -> bool {
         self.set.contains_key(flag.name)
     }
 
@@ -101,32 +114,32 @@ impl Values {
         }
     }
 
-    pub(super) fn switch(&self, flag: &Flag) -> bool {
+    pub(crate) fn switch(&self, flag: &Flag) -> bool {
         matches!(self.get(flag), Some(Value::Switch(true)))
     }
 
-    pub(super) fn int(&self, flag: &Flag) -> i64 {
+    pub(crate) fn int(&self, flag: &Flag) -> i64 {
         match self.get(flag) {
             Some(Value::Int(number)) => number,
             _ => 0,
         }
     }
 
-    pub(super) fn text(&self, flag: &Flag) -> String {
+    pub(crate) fn text(&self, flag: &Flag) -> String {
         match self.get(flag) {
             Some(Value::Text(text)) => String::from_utf8_lossy(&text).into_owned(),
             _ => String::new(),
         }
     }
 
-    pub(super) fn list(&self, flag: &Flag) -> Vec<String> {
+    pub(crate) fn list(&self, flag: &Flag) -> Vec<String> {
         match self.get(flag) {
             Some(Value::List(list)) => list,
             _ => Vec::new(),
         }
     }
 
-    pub(super) fn duration(&self, flag: &Flag) -> Duration {
+    pub(crate) fn duration(&self, flag: &Flag) -> Duration {
         match self.get(flag) {
             Some(Value::Duration(duration)) => duration,
             _ => Duration::ZERO,
@@ -134,7 +147,7 @@ impl Values {
     }
 
     /// The value as text, for `--debug`.
-    pub(super) fn shown(&self, flag: &Flag) -> String {
+    pub(crate) fn shown(&self, flag: &Flag) -> String {
         match self.get(flag) {
             Some(Value::Switch(on)) => on.to_string(),
             Some(Value::Int(number)) => number.to_string(),
@@ -146,7 +159,7 @@ impl Values {
     }
 
     /// Sets a flag from outside the command line. Tells whether the text fits the flag.
-    pub(super) fn set(&mut self, flag: &Flag, text: &[u8]) -> Result<(), String> {
+    pub(crate) fn set(&mut self, flag: &Flag, text: &[u8]) -> Result<(), String> {
         let mut value = read(flag, text)?;
         if let (Value::List(new), Some(Value::List(old))) = (&mut value, self.set.get(flag.name)) {
             new.splice(0..0, old.iter().cloned());
@@ -158,19 +171,19 @@ impl Values {
 
 /// What a command line says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parsed {
-    pub(super) values: Values,
+pub(crate) struct Parsed {
+    pub(crate) values: Values,
     /// The words that are not flags, without the `--`.
-    pub(super) words: Vec<Word>,
+    pub(crate) words: Vec<Word>,
     /// How many of them came before the `--`, when there was one.
-    pub(super) before_dash: Option<usize>,
+    pub(crate) before_dash: Option<usize>,
     /// `--help` or `-h` was given.
-    pub(super) help: bool,
+    pub(crate) help: bool,
 }
 
 /// Why a command line cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum FlagError {
+pub(crate) enum FlagError {
     /// No flag of that name; the nearest ones that exist, best first.
     Unknown { message: String, nearest: Vec<String> },
     /// A flag without its value or with one that does not fit.
@@ -178,7 +191,7 @@ pub(super) enum FlagError {
 }
 
 /// Reads a command line with these flags.
-pub(super) fn parse(flags: &[Flag], args: &[Word]) -> Result<Parsed, FlagError> {
+pub(crate) fn parse(flags: &[Flag], args: &[Word]) -> Result<Parsed, FlagError> {
     let mut parsed = Parsed::default();
     let mut rest = args.iter();
     while let Some(word) = rest.next() {
@@ -214,7 +227,7 @@ fn parse_long(
     }
     let (name, attached) = split_at_equals(long);
     let name = String::from_utf8_lossy(name);
-    let Some(flag) = flags.iter().find(|flag| flag.name == name) else {
+    let Some(flag) = flags.iter().find(|flag| flag.is_named(&name)) else {
         if name == "help" {
             parsed.help = true;
             return Ok(());
@@ -286,7 +299,7 @@ fn set(parsed: &mut Parsed, flag: &Flag, value: &[u8]) -> Result<(), FlagError> 
 }
 
 /// Splits `name=value`.
-pub(super) fn split_at_equals(word: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(crate) fn split_at_equals(word: &[u8]) -> (&[u8], Option<&[u8]>) {
     match word.iter().position(|byte| *byte == b'=') {
         Some(at) => (&word[..at], Some(&word[at + 1..])),
         None => (word, None),
@@ -315,7 +328,7 @@ fn read_switch(text: &str) -> Result<bool, String> {
 
 /// The base a number is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Base {
+pub(crate) enum Base {
     Ten,
     Sixteen,
     /// By prefix (`0x`, `0o`, `0b`, `0`), as flags have it.
@@ -323,7 +336,7 @@ pub(super) enum Base {
 }
 
 /// Reads a signed 64-bit number; the error is worded as Go's.
-pub(super) fn parse_int(text: &str, base: Base) -> Result<i64, String> {
+pub(crate) fn parse_int(text: &str, base: Base) -> Result<i64, String> {
     let fail = |why: &str| format!("strconv.ParseInt: parsing {text:?}: {why}");
     let (negative, digits) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),
@@ -341,6 +354,29 @@ pub(super) fn parse_int(text: &str, base: Base) -> Result<i64, String> {
     let magnitude = i128::from_str_radix(digits, radix).map_err(|_| fail("value out of range"))?;
     let number = if negative { -magnitude } else { magnitude };
     i64::try_from(number).map_err(|_| fail("value out of range"))
+}
+
+/// Reads a lease id, which is written in hexadecimal; the error is worded as Go's.
+///
+/// Some guides show ids as their authors' programs printed them, in decimal. Those have more digits than fit when they
+/// are taken for hexadecimal, so nothing else can be meant.
+pub(crate) fn parse_lease_id(text: &str) -> Result<i64, String> {
+    parse_int(text, Base::Sixteen).or_else(|why| match text.len() > HEX_DIGITS_MAX {
+        true => parse_int(text, Base::Ten).map_err(|_| why),
+        false => Err(why),
+    })
+}
+
+/// Digits of the largest lease id in hexadecimal.
+const HEX_DIGITS_MAX: usize = 16;
+
+/// Reads a member id, which is written in hexadecimal; the error is worded as Go's.
+pub(crate) fn parse_member_id(text: &str) -> Result<u64, String> {
+    let fail = |why: &str| format!("strconv.ParseUint: parsing {text:?}: {why}");
+    if text.is_empty() || !text.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(fail("invalid syntax"));
+    }
+    u64::from_str_radix(text, 16).map_err(|_| fail("value out of range"))
 }
 
 fn detect_base(digits: &str) -> (u32, &str) {
@@ -469,6 +505,22 @@ mod tests {
         let error = parse(FLAGS, &words("--prefx")).unwrap_err();
         let FlagError::Unknown { nearest, .. } = error else { panic!("{error:?}") };
         assert_eq!(nearest, ["--prefix"]);
+    }
+
+    #[test]
+    fn lease_ids_are_hexadecimal_unless_they_cannot_be() {
+        assert_eq!(parse_lease_id("694d930bd89d3a0b"), Ok(0x694d_930b_d89d_3a0b));
+        assert_eq!(parse_lease_id("1234"), Ok(0x1234));
+        assert_eq!(parse_lease_id("7528568867886775889"), Ok(7_528_568_867_886_775_889));
+        let too_large = "strconv.ParseInt: parsing \"99999999999999999999\": value out of range";
+        assert_eq!(parse_lease_id("99999999999999999999").unwrap_err(), too_large);
+    }
+
+    #[test]
+    fn older_spellings_are_understood() {
+        const FORMAT: Flag = Flag::text("write-out", "").once("output");
+        let parsed = parse(&[FORMAT], &words("--output=json")).unwrap();
+        assert_eq!(parsed.values.text(&FORMAT), "json");
     }
 
     #[test]

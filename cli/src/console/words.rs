@@ -7,7 +7,7 @@ use super::quote;
 ///
 /// A bare word reaches to the next space, quotes inside it included. A quote that is never closed is
 /// passed over, as etcdctl does.
-pub(super) fn split(line: &[u8]) -> Result<Vec<Word>, &'static str> {
+pub(crate) fn split(line: &[u8]) -> Result<Vec<Word>, &'static str> {
     let mut words = Vec::new();
     let mut at = 0;
     while at < line.len() {

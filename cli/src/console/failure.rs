@@ -5,7 +5,7 @@ use std::io;
 
 /// Exit codes of etcdctl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(crate) enum Exit {
     /// Any error without a code of its own, an unknown command or flag too.
     Error,
     /// The cluster cannot be reached, or a lease request failed.
@@ -26,7 +26,7 @@ pub(super) enum Exit {
 
 impl Exit {
     /// The number the shell sees.
-    pub(super) fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Exit::Error => 1,
             Exit::BadConnection => 2,
@@ -42,34 +42,34 @@ impl Exit {
 
 /// A command that did not succeed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// What the process exits with.
-    pub(super) exit: Exit,
+    pub(crate) exit: Exit,
     /// What follows `Error: `; `None` when all has been said already.
-    pub(super) message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// What a command comes to.
-pub(super) type Outcome<T = ()> = Result<T, Failure>;
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
     /// A failure with an exit code of its own.
-    pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Failure { exit, message: Some(message.to_string()) }
     }
 
     /// Exit code 1.
-    pub(super) fn error(message: impl fmt::Display) -> Self {
+    pub(crate) fn error(message: impl fmt::Display) -> Self {
         Failure::new(Exit::Error, message)
     }
 
     /// Exit code 128.
-    pub(super) fn bad_args(message: impl fmt::Display) -> Self {
+    pub(crate) fn bad_args(message: impl fmt::Display) -> Self {
         Failure::new(Exit::BadArgs, message)
     }
 
     /// The user has been told already.
-    pub(super) fn silent(exit: Exit) -> Self {
+    pub(crate) fn silent(exit: Exit) -> Self {
         Failure { exit, message: None }
     }
 }

@@ -4,7 +4,7 @@
 /// Bytes in double quotes, escaped where they are not printable text.
 ///
 /// Bytes that are no UTF-8 become `\xNN`, so nothing is lost.
-pub(super) fn quote(bytes: &[u8]) -> String {
+pub(crate) fn quote(bytes: &[u8]) -> String {
     let mut quoted = String::with_capacity(bytes.len() + 2);
     quoted.push('"');
     for chunk in bytes.utf8_chunks() {
@@ -50,12 +50,12 @@ fn is_printable(letter: char) -> bool {
 }
 
 /// A byte string and how many bytes of the input it took.
-pub(super) type Unquoted = (Vec<u8>, usize);
+pub(crate) type Unquoted = (Vec<u8>, usize);
 
 /// Reads a string in double quotes, or a raw one in back quotes, at the start of the text.
 ///
 /// The errors are worded as those of Go's `Sscanf`.
-pub(super) fn unquote(text: &[u8]) -> Result<Unquoted, &'static str> {
+pub(crate) fn unquote(text: &[u8]) -> Result<Unquoted, &'static str> {
     match text.first() {
         None => Err("unexpected EOF"),
         Some(b'`') => {
@@ -125,7 +125,7 @@ fn number(text: &[u8], from: usize, digits: usize, radix: u32) -> Result<u32, &'
 }
 
 /// Every byte as `\xNN`, for `--hex`.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
 }
 

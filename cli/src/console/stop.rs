@@ -6,7 +6,7 @@ use super::failure::Outcome;
 use crate::platform;
 
 /// What came first.
-pub(super) enum Ended<T> {
+pub(crate) enum Ended<T> {
     /// The work was done.
     Done(T),
     /// A signal asked to stop.
@@ -16,18 +16,18 @@ pub(super) enum Ended<T> {
 /// Listens for the signals that ask to stop, from its making on.
 ///
 /// One listener serves all steps of a command: a signal between two steps must not be lost.
-pub(super) struct Stop {
+pub(crate) struct Stop {
     requested: Pin<Box<dyn Future<Output = ()>>>,
     stopped: bool,
 }
 
 impl Stop {
-    pub(super) fn listen() -> Outcome<Self> {
+    pub(crate) fn listen() -> Outcome<Self> {
         Ok(Stop { requested: Box::pin(platform::stop_requested()?), stopped: false })
     }
 
     /// Does the work, unless a signal comes first; then the work is dropped where it stands.
-    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Ended<T> {
+    pub(crate) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Ended<T> {
         if self.stopped {
             return Ended::Stopped;
         }

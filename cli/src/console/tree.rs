@@ -6,91 +6,107 @@
 use std::pin::Pin;
 use std::sync::LazyLock;
 
+use super::call::Call;
 use super::failure::{Failure, Outcome};
 use super::flags::{self, Flag, FlagError, Kind, Parsed, Word};
 use super::help;
-use super::session::Call;
 
 /// The headings of the help page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     KeyValue,
     Maintenance,
     Concurrency,
+    Authentication,
     Utility,
 }
 
 /// A running command.
-pub(super) type Running = Pin<Box<dyn Future<Output = Outcome>>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// A command or a group of commands.
-pub(super) struct Command {
-    pub(super) name: &'static str,
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
     /// The arguments, as the usage line shows them.
-    pub(super) arguments: &'static str,
-    pub(super) summary: &'static str,
+    pub(crate) arguments: &'static str,
+    pub(crate) summary: &'static str,
     /// What the help page says above the usage line; the summary when empty.
-    pub(super) details: &'static str,
+    pub(crate) details: &'static str,
     /// Command lines to learn from.
-    pub(super) examples: &'static [&'static str],
-    pub(super) group: Group,
-    pub(super) flags: &'static [Flag],
+    pub(crate) examples: &'static [&'static str],
+    pub(crate) group: Group,
+    /// An older command that is understood and shown nowhere.
+    pub(crate) hidden: bool,
+    pub(crate) flags: &'static [Flag],
     /// Flags that all subcommands share.
-    pub(super) shared_flags: &'static [Flag],
-    pub(super) commands: &'static [Command],
+    pub(crate) shared_flags: &'static [Flag],
+    pub(crate) commands: &'static [Command],
+    /// Commands of older versions, each with a line that says what to type now.
+    pub(crate) once: &'static [(&'static str, &'static str)],
     /// `None` for a group.
-    pub(super) run: Option<fn(Call) -> Running>,
+    pub(crate) run: Option<fn(Call) -> Running>,
 }
 
 impl Command {
     /// What the commands are spelled out from.
-    pub(super) const BLANK: Command = Command {
+    pub(crate) const BLANK: Command = Command {
         name: "",
         arguments: "",
         summary: "",
         details: "",
         examples: &[],
         group: Group::Utility,
+        hidden: false,
         flags: &[],
         shared_flags: &[],
         commands: &[],
+        once: &[],
         run: None,
     };
+
+    /// The subcommands that help pages show.
+    pub(crate) fn shown(&'static self) -> impl Iterator<Item = &'static Command> {
+        self.commands.iter().filter(|command| !command.hidden)
+    }
 
     /// Finds a subcommand by its name or by a beginning that only one has.
     fn subcommand(&'static self, typed: &[u8]) -> Option<&'static Command> {
         if let Some(exact) = self.commands.iter().find(|command| command.name.as_bytes() == typed) {
             return Some(exact);
         }
-        let mut starting = self.commands.iter().filter(|command| command.name.as_bytes().starts_with(typed));
+        let mut starting = self.shown().filter(|command| command.name.as_bytes().starts_with(typed));
         let found = starting.next()?;
         starting.next().is_none().then_some(found)
     }
 }
 
 /// The commands from the root to the one that was called.
-pub(super) type Path = Vec<&'static Command>;
+pub(crate) type Path = Vec<&'static Command>;
 
 /// A command line whose command is known.
-pub(super) struct Found {
-    pub(super) path: Path,
+pub(crate) struct Found {
+    pub(crate) path: Path,
     /// What remains to be read: flags and arguments.
-    pub(super) args: Vec<Word>,
+    pub(crate) args: Vec<Word>,
 }
 
 impl Found {
     /// The command that was called; the root when there was none.
-    pub(super) fn command(&self) -> &'static Command {
+    pub(crate) fn command(&self) -> &'static Command {
         self.path[self.path.len() - 1]
     }
 }
 
 /// The name users call the program by in this shell: `etcdctl`, or `etcdkit` when they called that.
-pub(super) fn program() -> &'static str {
+pub(crate) fn program() -> &'static str {
     static NAME: LazyLock<&str> = LazyLock::new(|| {
-        let called = std::env::args_os().next().unwrap_or_default();
-        match std::path::Path::new(&called).file_stem() {
-            Some(stem) if stem == "etcdkit" => "etcdkit",
+        let mut called = std::env::args_os();
+        let name = called.next().unwrap_or_default();
+        let stem = std::path::Path::new(&name).file_stem().unwrap_or_default();
+        match (stem.to_str(), called.next()) {
+            (Some("etcdkit"), Some(first)) if first == "util" => "etcdkit util",
+            (Some("etcdkit"), _) => "etcdkit",
+            (Some("etcdutl"), _) => "etcdutl",
             _ => "etcdctl",
         }
     });
@@ -98,7 +114,7 @@ pub(super) fn program() -> &'static str {
 }
 
 /// The first word when it names no command of the root.
-pub(super) fn unknown_word(found: &Found) -> Option<&[u8]> {
+pub(crate) fn unknown_word(found: &Found) -> Option<&[u8]> {
     if found.path.len() > 1 {
         return None;
     }
@@ -106,7 +122,7 @@ pub(super) fn unknown_word(found: &Found) -> Option<&[u8]> {
 }
 
 /// Follows the command words of a command line.
-pub(super) fn find(root: &'static Command, mut args: Vec<Word>) -> Found {
+pub(crate) fn find(root: &'static Command, mut args: Vec<Word>) -> Found {
     let mut path: Path = vec![root];
     loop {
         let here = path[path.len() - 1];
@@ -119,7 +135,7 @@ pub(super) fn find(root: &'static Command, mut args: Vec<Word>) -> Found {
 }
 
 /// The flags a command understands: its own, and those its groups share.
-pub(super) fn flags_of(path: &[&'static Command]) -> Vec<Flag> {
+pub(crate) fn flags_of(path: &[&'static Command]) -> Vec<Flag> {
     let own = path.last().map_or(&[][..], |command| command.flags);
     path.iter().flat_map(|command| command.shared_flags).chain(own).copied().collect()
 }
@@ -147,7 +163,9 @@ fn takes_next(known: &[Flag], word: &[u8]) -> bool {
     }
     let flag = match word.strip_prefix(b"--") {
         Some(b"help") => return false,
-        Some(name) => known.iter().find(|flag| flag.name.as_bytes() == name),
+        Some(name) => {
+            known.iter().find(|flag| std::str::from_utf8(name).is_ok_and(|name| flag.is_named(name)))
+        }
         None if word.len() != 2 || word == b"-h" => return false,
         None => known.iter().find(|flag| flag.short == Some(char::from(word[1]))),
     };
@@ -155,7 +173,7 @@ fn takes_next(known: &[Flag], word: &[u8]) -> bool {
 }
 
 /// Reads the flags of a command that was found.
-pub(super) fn read_flags(found: &Found) -> Outcome<Parsed> {
+pub(crate) fn read_flags(found: &Found) -> Outcome<Parsed> {
     flags::parse(&flags_of(&found.path), &found.args).map_err(|error| {
         let mut text = String::new();
         match error {
@@ -175,15 +193,17 @@ pub(super) fn read_flags(found: &Found) -> Outcome<Parsed> {
 }
 
 /// The failure for a first word that is no command.
-pub(super) fn unknown_command(root: &'static Command, typed: &[u8]) -> Failure {
+pub(crate) fn unknown_command(root: &'static Command, typed: &[u8]) -> Failure {
     let typed = String::from_utf8_lossy(typed);
+    let now = root.once.iter().find(|(once, _)| *once == typed).map(|(_, now)| format!("{now}\n"));
+    let now = now.unwrap_or_default();
     let mut nearest = did_you_mean(&nearest_commands(root, &typed));
     if !nearest.is_empty() {
         nearest.push('\n');
     }
     let program = program();
     Failure::error(format!(
-        "unknown command {typed:?} for {program:?}\n{nearest}Run '{program} --help' for usage."
+        "unknown command {typed:?} for {program:?}\n{now}{nearest}Run '{program} --help' for usage."
     ))
 }
 
@@ -191,11 +211,10 @@ pub(super) fn unknown_command(root: &'static Command, typed: &[u8]) -> Failure {
 const SUGGEST_WITHIN: usize = 2;
 
 /// The subcommands that are spelled or begin like the typed word.
-pub(super) fn nearest_commands(parent: &'static Command, typed: &str) -> Vec<String> {
+pub(crate) fn nearest_commands(parent: &'static Command, typed: &str) -> Vec<String> {
     let typed = typed.to_lowercase();
     parent
-        .commands
-        .iter()
+        .shown()
         .filter(|command| {
             strsim::levenshtein(&typed, command.name) <= SUGGEST_WITHIN || command.name.starts_with(&typed)
         })
@@ -204,7 +223,7 @@ pub(super) fn nearest_commands(parent: &'static Command, typed: &str) -> Vec<Str
 }
 
 /// The paragraph that names what may have been meant; nothing when there is nothing near.
-pub(super) fn did_you_mean(nearest: &[String]) -> String {
+pub(crate) fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() {
         return String::new();
     }

@@ -4,12 +4,19 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 /// Writes one line with a level, the time, a message and what else there is to tell.
-pub(super) fn line(level: &str, message: &str, details: &[(&str, &str)]) {
+pub(crate) fn line(level: &str, message: &str, details: &[(&str, &str)]) {
     let mut text = format!("{{\"level\":\"{level}\",\"ts\":\"{}\",\"msg\":{}", now(), json(message));
     for (name, value) in details {
         text.push_str(&format!(",{}:{}", json(name), json(value)));
     }
     super::tell(format_args!("{text}}}"));
+}
+
+/// Writes one line as etcdutl does: time, level, message, and what else there is to tell.
+pub(crate) fn console_line(level: &str, message: &str, details: &[(&str, &str)]) {
+    let details: Vec<String> =
+        details.iter().map(|(name, value)| format!("{}: {}", json(name), json(value))).collect();
+    super::tell(format_args!("{}\t{level}\t{message}\t{{{}}}", now(), details.join(", ")));
 }
 
 fn json(text: &str) -> String {

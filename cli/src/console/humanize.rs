@@ -3,7 +3,7 @@
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 /// A number of bytes in steps of 1000, with one decimal below ten of a unit.
-pub(super) fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     if count < 10 {
         return format!("{count} B");
     }

@@ -7,7 +7,7 @@ const NANOS_PER_SECOND: f64 = 1e9;
 /// Reads a duration of whole or broken numbers with units; the error is worded as Go's.
 ///
 /// A negative duration means "already over" to every flag that takes one, so it reads as zero.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let invalid = || format!("time: invalid duration {text:?}");
     let (negative, mut rest) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),
@@ -53,7 +53,7 @@ fn unit_nanos(unit: &str, text: &str) -> Result<f64, String> {
 
 /// Writes a duration in the largest unit that leaves a number before the point, below a second, and as
 /// hours, minutes and seconds above.
-pub(super) fn format(duration: Duration) -> String {
+pub(crate) fn format(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     match nanos {
         0 => "0s".to_owned(),
