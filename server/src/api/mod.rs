@@ -104,7 +104,7 @@ impl Api {
         };
         let by = &Credentials::of(&request);
         let admitted = self.admit(&request).and_then(|()| {
-            self.metrics.calls.from_client(method, client_version(request.headers()));
+            self.metrics.calls.note_client(method, client_version(request.headers()));
             self.admit_caller(path, by)
         });
         if let Err(status) = admitted {

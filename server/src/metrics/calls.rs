@@ -309,7 +309,7 @@ impl Calls {
     }
 
     /// Notes a request of a client that names its version so.
-    pub(crate) fn from_client(&self, method: usize, version: &str) {
+    pub(crate) fn note_client(&self, method: usize, version: &str) {
         let version = self.versions.of(version);
         match METHODS[method].1 {
             CallKind::Unary => add(&version.unary, 1),
@@ -504,7 +504,7 @@ mod tests {
     fn many_versions_of_clients_take_no_more_room() {
         let metrics = Metrics::default();
         for number in 0..100 {
-            metrics.calls.from_client(0, &format!("3.{number}"));
+            metrics.calls.note_client(0, &format!("3.{number}"));
         }
         let text = metrics.to_text().unwrap();
         let series = text.lines().filter(|line| line.starts_with("etcd_server_client_requests_total"));
