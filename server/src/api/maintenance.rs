@@ -67,7 +67,16 @@ impl Maintenance {
                 }
             }
         };
+        self.note_alarms();
         Ok(AlarmResponse { header: Some(self.headers.now()), alarms })
+    }
+
+    /// Tells the metrics which alarms are raised: when that changes, since one may be gone before somebody asks.
+    pub(crate) fn note_alarms(&self) {
+        let raised = self.alarms.list(AlarmType::None);
+        let raised =
+            raised.iter().map(|alarm| (format!("{:x}", alarm.member_id), alarm.alarm().as_str_name()));
+        self.backend.metrics().state.raised(raised.collect());
     }
 
     /// Gives free space back to the file system.

@@ -2,7 +2,6 @@
 //!
 //! What is counted is counted where it happens. What is a state is read here, when somebody asks for it.
 
-use etcdkit_proto::etcdserverpb::AlarmType;
 use http::{Response, StatusCode};
 
 use super::answer::{json_text, plain, samples};
@@ -86,10 +85,7 @@ fn store(api: &Api) {
     to.slow_watchers.set(to_i64(load.slow_watchers));
     to.pending_events.set(to_i64(load.pending_events));
     to.auth_revision.set(to_i64(api.access.auth.revision()));
-    let alarms = api.maintenance.alarms.list(AlarmType::None);
-    to.raised(
-        alarms.iter().map(|alarm| (format!("{:x}", alarm.member_id), alarm.alarm().as_str_name())).collect(),
-    );
+    api.maintenance.note_alarms();
 }
 
 fn identity(api: &Api) {
