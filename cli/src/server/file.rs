@@ -11,8 +11,11 @@ use serde_json::{Map, Value};
 use super::flags::{self, Flag, Kind};
 use super::parse::{Given, ParseError};
 
+/// Names in a section that differ from those of the flags.
+type Renamed = &'static [(&'static str, &'static str)];
+
 /// Sections, and what their keys become as flags: a prefix, and names that differ.
-const SECTIONS: &[(&str, &str, &[(&str, &str)])] = &[
+const SECTIONS: &[(&str, &str, Renamed)] = &[
     ("client-transport-security", "", &[("allowed-hostname", "client-cert-allowed-hostname")]),
     (
         "peer-transport-security",
