@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	clientv3 "github.com/etcdkit/etcdkit/bindings/go"
 	"github.com/etcdkit/etcdkit/bindings/go/concurrency"
@@ -95,6 +97,39 @@ func TestALockIsHeldByOne(t *testing.T) {
 	ok(t, one.Close())
 	if err := one.Close(); err != rpctypes.ErrLeaseNotFound {
 		t.Errorf("closing a session twice: got %v", err)
+	}
+}
+
+func TestALockWithAPlainKeyExcludesClientsThatKnowOnlyThat(t *testing.T) {
+	client, ctx := connect(t), within(t)
+	session := open(t, client)
+	mutex := concurrency.NewMutex(session, "lock", concurrency.WithPlainKey("/locks/lock", "me"))
+	_, err := client.Put(ctx, "/locks/lock", "an old client")
+	ok(t, err)
+	if err := mutex.TryLock(ctx); err != concurrency.ErrLocked {
+		t.Errorf("the plain key is held: got %v", err)
+	}
+	_, err = client.Delete(ctx, "/locks/lock")
+	ok(t, err)
+	ok(t, mutex.Lock(ctx))
+	held, err := client.Get(ctx, "/locks/lock")
+	ok(t, err)
+	if held.Count != 1 || string(held.Kvs[0].Value) != "me" || held.Kvs[0].Lease != int64(session.Lease()) {
+		t.Errorf("the plain key of a held lock: got %v", held.Kvs)
+	}
+	ok(t, mutex.Unlock(ctx))
+	left, err := client.Get(ctx, "", clientv3.WithPrefix())
+	ok(t, err)
+	if left.Count != 0 {
+		t.Errorf("after Unlock: got %v", left.Kvs)
+	}
+}
+
+func TestAPlainKeyInTheLineIsRefused(t *testing.T) {
+	client, ctx := connect(t), within(t)
+	mutex := concurrency.NewMutex(open(t, client), "lock", concurrency.WithPlainKey("lock/me", ""))
+	if err := mutex.Lock(ctx); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("got %v", err)
 	}
 }
 

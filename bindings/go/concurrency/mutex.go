@@ -30,6 +30,7 @@ const noKey = "\x00"
 type Mutex struct {
 	session *Session
 	name    string
+	plain   *bridgepb.PlainKey
 
 	// mu guards what follows; it is not held while the lock is waited for.
 	mu     sync.Mutex
@@ -39,25 +40,40 @@ type Mutex struct {
 	guard  *boundary.Object
 }
 
+// MutexOption changes a lock.
+type MutexOption func(*Mutex)
+
+// WithPlainKey makes the owner also hold one plain key, with this value, as clients use that invented locks of their
+// own: python-etcd3 has /locks/NAME, microsoft/etcd3 the name itself. Programs on those clients are then excluded too.
+// The key must not be empty nor start with pfx and a slash.
+func WithPlainKey(key, value string) MutexOption {
+	return func(m *Mutex) { m.plain = &bridgepb.PlainKey{Key: []byte(key), Value: []byte(value)} }
+}
+
 // NewMutex is the lock pfx, to be held in the name of the session.
-func NewMutex(s *Session, pfx string) *Mutex {
-	return &Mutex{session: s, name: pfx, rev: -1}
+func NewMutex(s *Session, pfx string, opts ...MutexOption) *Mutex {
+	m := &Mutex{session: s, name: pfx, rev: -1}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
 }
 
 // Lock waits for the lock until the context ends. A lock that is held already is held.
 func (m *Mutex) Lock(ctx context.Context) error {
-	return m.acquire(ctx, &bridgepb.MutexLock{Name: []byte(m.name)})
+	return m.acquire(ctx, false)
 }
 
 // TryLock takes the lock if it is free. Fails with ErrLocked otherwise.
 func (m *Mutex) TryLock(ctx context.Context) error {
-	return m.acquire(ctx, &bridgepb.MutexLock{Name: []byte(m.name), TryOnly: true})
+	return m.acquire(ctx, true)
 }
 
-func (m *Mutex) acquire(ctx context.Context, request *bridgepb.MutexLock) error {
+func (m *Mutex) acquire(ctx context.Context, tryOnly bool) error {
 	if m.held() {
 		return nil
 	}
+	request := &bridgepb.MutexLock{Name: []byte(m.name), TryOnly: tryOnly, Bridge: m.plain}
 	var locked bridgepb.MutexLocked
 	guard, err := m.session.object.Call(ctx, method.MutexLock, request, &locked)
 	if err != nil {
@@ -148,4 +164,6 @@ func (l locker) Unlock() {
 }
 
 // NewLocker is the lock pfx as a sync.Locker. Its methods panic on errors.
-func NewLocker(s *Session, pfx string) sync.Locker { return locker{NewMutex(s, pfx)} }
+func NewLocker(s *Session, pfx string, opts ...MutexOption) sync.Locker {
+	return locker{NewMutex(s, pfx, opts...)}
+}

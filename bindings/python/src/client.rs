@@ -162,8 +162,9 @@ impl NativeClient {
     }
 
     /// A lock with this name that also excludes holders of the key of the same name.
-    fn lock(&self, name: &[u8], owner: &[u8], ttl: i64, keep_alive: bool) -> PyResult<NativeLock> {
-        let settings = Settings { name: name.to_vec(), owner: owner.to_vec(), ttl, keep_alive };
+    fn lock(&self, name: &[u8], owner: Option<&[u8]>, ttl: i64, keep_alive: bool) -> PyResult<NativeLock> {
+        let owner = owner.map(<[u8]>::to_vec);
+        let settings = Settings { name: name.to_vec(), owner, ttl, keep_alive };
         Ok(NativeLock::new(self.lazy()?, settings, &self.scope))
     }
 

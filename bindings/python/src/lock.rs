@@ -35,8 +35,8 @@ struct Shared {
 pub(crate) struct Settings {
     /// The name of the line, and the plain key that older clients use.
     pub(crate) name: Vec<u8>,
-    /// Value of the plain key while the lock is held.
-    pub(crate) owner: Vec<u8>,
+    /// Value of the plain key while the lock is held; None where the line alone makes the lock.
+    pub(crate) owner: Option<Vec<u8>>,
     /// TTL of the lease in seconds.
     pub(crate) ttl: i64,
     /// Whether the core renews the lease while the lock is held.
@@ -150,7 +150,10 @@ impl Shared {
     ) -> Result<Option<(i64, i64)>, BridgeError> {
         let session = Session::new(&client, Some(SessionOptions::new().with_ttl(self.settings.ttl))).await?;
         let mut attempt = Attempt(Some(session.clone()));
-        let layout = Layout::Bridge { key: self.settings.name.clone(), value: self.settings.owner.clone() };
+        let layout = match &self.settings.owner {
+            Some(owner) => Layout::Bridge { key: self.settings.name.clone(), value: owner.clone() },
+            None => Layout::Reference,
+        };
         let mutex = Mutex::new(&session, &self.settings.name).with_layout(layout);
         let outcome = match timeout {
             Some(Duration::ZERO) => mutex.try_lock().await,

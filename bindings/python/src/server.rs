@@ -64,18 +64,20 @@ impl NativeServer {
     /// Starts a server and returns when it serves; without a directory it keeps its data in memory, without an
     /// address it is reached through the door alone.
     #[new]
-    #[pyo3(signature = (data_dir, listen, storage_engine, name, door))]
+    #[pyo3(signature = (data_dir, listen, storage_engine, name, flags, door))]
     fn new(
         py: Python<'_>,
         data_dir: Option<String>,
         listen: Option<String>,
         storage_engine: Option<&str>,
         name: String,
+        flags: Vec<String>,
         door: Py<NativeDoor>,
     ) -> PyResult<Self> {
         let engine = storage_engine.map(EngineKind::from_str).transpose();
         let engine = engine.map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let builder = Server::builder().name(name);
+        let builder = Server::builder().flags(&flags);
+        let builder = builder.map_err(|error| PyValueError::new_err(error.to_string()))?.name(name);
         let mut builder = match listen {
             Some(listen) => builder.listen(listen),
             None => builder.in_process(),

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 import pytest
 
@@ -18,6 +19,13 @@ from conftest import PATIENCE
 @pytest.fixture
 def name() -> str:
     return f"test-{uuid.uuid4().hex}"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Asks the server until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 def test_a_lock_is_held_by_one_at_a_time(etcd, name):
@@ -55,9 +63,7 @@ def test_a_waiter_gets_the_lock_when_it_is_released(etcd, name):
     thread = threading.Thread(target=wait)
     thread.start()
     # The waiter stands in line behind the holder.
-    deadline = time.monotonic() + PATIENCE
-    while len(list(etcd.get_prefix(f"/locks/{name}/", keys_only=True))) < 2:
-        assert time.monotonic() < deadline
+    until(lambda: len(list(etcd.get_prefix(f"/locks/{name}/", keys_only=True))) == 2)
     order.append("released")
     holder.release()
     thread.join(PATIENCE)
@@ -70,6 +76,15 @@ def test_tokens_grow_from_holder_to_holder(etcd, name):
         with etcd.lock(name, ttl=10) as lock:
             tokens.append(lock.fencing_token)
     assert tokens == sorted(set(tokens))
+
+
+def test_the_v3_layout_takes_the_keys_of_etcdctl_alone(etcd, name):
+    with etcd.lock(name, layout="v3"):
+        assert [metadata.key for _, metadata in etcd.get_prefix(f"/locks/{name}")] != []
+        assert etcd.get(f"/locks/{name}") == (None, None)
+        assert etcd.lock(name).acquire(timeout=0) is False
+    with pytest.raises(ValueError, match="layout"):
+        etcd.lock(name, layout="v2")
 
 
 def test_a_lock_is_lost_when_nobody_renews_it(etcd, name):
@@ -113,12 +128,15 @@ def test_a_block_that_cannot_have_the_lock_is_not_entered(etcd, name, monkeypatc
 
 
 def test_waiting_with_a_short_ttl_outlives_the_ttl(etcd, name):
-    holder, waiter = etcd.lock(name, ttl=10), etcd.lock(name, ttl=1)
+    holder, waiter = etcd.lock(name, ttl=60), etcd.lock(name, ttl=3)
     assert holder.acquire()
     result: list[bool] = []
     thread = threading.Thread(target=lambda: result.append(waiter.acquire(timeout=PATIENCE)))
     thread.start()
-    time.sleep(2.5)
+    until(lambda: len(list(etcd.get_prefix(f"/locks/{name}/"))) == 2)
+    # The lease of this key is younger than the waiter's, and nobody renews it.
+    etcd.put(f"/clock/{name}", "", lease=etcd.lease(3))
+    until(lambda: etcd.get(f"/clock/{name}") == (None, None))
     holder.release()
     thread.join(PATIENCE)
     assert result == [True]

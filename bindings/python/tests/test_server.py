@@ -8,6 +8,7 @@ import pytest
 
 import etcdkit
 from conftest import PATIENCE
+from etcdkit.exceptions import RpcError
 
 
 def test_it_serves_from_the_constructor_to_the_end_of_the_block():
@@ -37,6 +38,16 @@ def test_data_in_a_directory_survives_a_restart_on_the_same_port(tmp_path):
             assert (value, metadata.mod_revision) == (b"value", revision)
     finally:
         server.stop()
+
+
+def test_flags_set_what_has_no_argument():
+    flags = ["--max-txn-ops=1"]
+    with etcdkit.Server(flags=flags) as server, etcdkit.client(endpoint=server.endpoint) as client:
+        puts = [client.transactions.put("a", "1"), client.transactions.put("b", "1")]
+        with pytest.raises(RpcError, match="too many operations"):
+            client.transaction(compare=[], success=puts, failure=[])
+    with pytest.raises(ValueError, match="--quota-backend-bytes"):
+        etcdkit.Server(flags=["--cert-file=x"])
 
 
 def test_data_in_memory_is_gone_after_a_restart():

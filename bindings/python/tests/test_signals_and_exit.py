@@ -15,6 +15,15 @@ from conftest import PATIENCE, rounds
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 
+# Waits until a thread has come from the program into the package.
+INSIDE = """
+def inside(thread):
+    package = os.path.dirname(etcdkit.__file__)
+    frame = None
+    while frame is None or not frame.f_code.co_filename.startswith(package):
+        frame = sys._current_frames().get(thread.ident)
+"""
+
 BLOCKED = {
     "watch": "next(client.watch('/test/never')[0])",
     "call": "etcdkit.client(endpoint=sys.argv[2], timeout=60).get('key')",
@@ -29,14 +38,19 @@ def test_ctrl_c_interrupts_a_blocking_call(endpoint, etcd, silent_endpoint, bloc
     if blocked == "lock":
         assert holder.acquire(timeout=None)
     program = f"""
-import signal, sys, time
+import os, signal, sys, threading
 import etcdkit
+{INSIDE}
+def tell(thread):
+    inside(thread)
+    print("ready", flush=True)
+
 # A test run in the background inherits an ignored SIGINT, where Python then leaves Ctrl-C alone.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 client = etcdkit.client(endpoint=sys.argv[1])
 client.get("key")
-print("ready", flush=True)
 try:
+    threading.Thread(target=tell, args=[threading.current_thread()], daemon=True).start()
     {BLOCKED[blocked]}
 except KeyboardInterrupt:
     print("interrupted", flush=True)
@@ -51,7 +65,6 @@ except KeyboardInterrupt:
     )
     try:
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.3)  # Into the blocking call; earlier would do too.
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
@@ -64,36 +77,28 @@ except KeyboardInterrupt:
 
 
 def test_other_threads_run_while_a_call_waits(etcd, prefix):
-    steps = 0
-    stop = threading.Event()
+    seen = threading.Event()
 
-    def count() -> None:
-        nonlocal steps
-        while not stop.is_set():
-            steps += 1
-            time.sleep(0.001)
+    def write() -> None:
+        # The watch may begin later than the first of them.
+        while not seen.is_set():
+            etcd.put(prefix, "1")
 
-    thread = threading.Thread(target=count)
+    thread = threading.Thread(target=write)
     thread.start()
-    with pytest.raises(etcdkit_timed_out()):
-        etcd.watch_once(prefix, timeout=0.5)
-    stop.set()
-    thread.join()
-    assert steps > 50
-
-
-def etcdkit_timed_out():
-    from etcdkit.exceptions import WatchTimedOut
-
-    return WatchTimedOut
+    try:
+        assert etcd.watch_once(prefix, timeout=PATIENCE).value == b"1"
+    finally:
+        seen.set()
+        thread.join()
 
 
 ENDS = {
     "an open watch": "events, cancel = client.watch('/test/x')",
     "a callback watch": "client.add_watch_callback('/test/x', print)",
     "a blocked daemon thread": (
-        "threading.Thread(target=lambda: list(client.watch('/test/x')[0]), daemon=True).start(); "
-        "time.sleep(0.2)"
+        "made = threading.Thread(target=lambda: list(client.watch('/test/x')[0]), daemon=True); "
+        "made.start(); inside(made)"
     ),
     "a lease kept alive": "keep = client.lease(5).keepalive()",
     "a held lock": "lock = client.lock('exit-' + str(os.getpid()), ttl=2); assert lock.acquire()",
@@ -121,8 +126,9 @@ ENDS = {
 @pytest.mark.parametrize("alive", ENDS)
 def test_the_interpreter_ends_with_live_objects(run_python, alive):
     program = f"""
-import asyncio, os, sys, threading, time
+import asyncio, os, sys, threading
 import etcdkit
+{INSIDE}
 client = etcdkit.client(endpoint=sys.argv[1])
 client.get("key")
 {ENDS[alive]}

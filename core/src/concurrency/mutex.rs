@@ -25,11 +25,32 @@ pub enum Layout {
     /// The line, and one plain key which clients use that invented a lock of their own: the owner holds both, so it
     /// excludes those of both kinds. Fencing tokens grow among the members of the line only.
     Bridge {
-        /// The plain key. It must not start with the lock's name and a slash.
+        /// The plain key. It must not be empty nor start with the lock's name and a slash: taking the lock then fails
+        /// with [`Error::InvalidArgs`].
         key: Vec<u8>,
         /// Its value while the lock is held.
         value: Vec<u8>,
     },
+}
+
+impl Layout {
+    /// A plain key inside the line would be taken for somebody who waits there.
+    fn check(&self, prefix: &[u8]) -> Result<()> {
+        let Layout::Bridge { key, .. } = self else { return Ok(()) };
+        if key.is_empty() {
+            return Err(Error::InvalidArgs(
+                "the plain key of a lock is empty: give the lock's name".to_owned(),
+            ));
+        }
+        if key.starts_with(prefix) {
+            return Err(Error::InvalidArgs(format!(
+                "the plain key {:?} is among the keys of the lock's own line: give one that does not start with {:?}",
+                String::from_utf8_lossy(key),
+                String::from_utf8_lossy(prefix)
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// A lock shared by all processes that use the same name.
@@ -63,6 +84,7 @@ impl Mutex {
 
     /// Waits for the lock. First come, first served. Fails with [`Error::SessionExpired`] when the session ends.
     pub async fn lock(&self) -> Result<LockGuard> {
+        self.layout.check(&self.prefix)?;
         let inside = self.session.place(&self.prefix);
         let inside = self.session.while_alive(async { Ok(inside.lock_owned().await) }).await?;
         let mut attempt = Attempt::start(self, inside);
@@ -72,6 +94,7 @@ impl Mutex {
 
     /// Takes the lock if it is free; otherwise fails with [`Error::Locked`].
     pub async fn try_lock(&self) -> Result<LockGuard> {
+        self.layout.check(&self.prefix)?;
         let inside = self.session.place(&self.prefix).try_lock_owned().map_err(|_| Error::Locked)?;
         let mut attempt = Attempt::start(self, inside);
         let outcome = self.session.while_alive(self.look_once(&mut attempt)).await;
@@ -463,3 +486,22 @@ const _: fn() = || {
     shared::<Mutex>();
     shared::<Arc<Session>>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(key: &str) -> Result<()> {
+        Layout::Bridge { key: key.into(), value: Vec::new() }.check(&line_prefix(b"locks/a"))
+    }
+
+    #[test]
+    fn a_plain_key_may_be_the_name_itself_but_not_a_place_in_the_line() {
+        for good in ["locks/a", "locks/ab", "elsewhere"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", "locks/a/", "locks/a/694d"] {
+            assert!(matches!(check(bad), Err(Error::InvalidArgs(_))), "{bad}");
+        }
+    }
+}

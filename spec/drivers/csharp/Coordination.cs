@@ -42,9 +42,10 @@ internal sealed partial class Driver
         try
         {
             var name = line.Data("name").ToStringUtf8();
+            var options = line.Has("layout") ? new LockOptions { PlainKey = name, PlainValue = "csharp" } : null;
             var guard = line.Has("timeout")
-                ? await session.TryLockAsync(name, TimeSpan.FromMilliseconds(line.Number("timeout")), cancel)
-                : await session.LockAsync(name, cancel);
+                ? await session.TryLockAsync(name, options, TimeSpan.FromMilliseconds(line.Number("timeout")), cancel)
+                : await session.LockAsync(name, options, cancel);
             if (guard is null)
             {
                 await session.CloseAsync();

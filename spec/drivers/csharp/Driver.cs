@@ -79,6 +79,8 @@ internal sealed partial class Driver
                 _clients[line.Id] = new EtcdClient(new EtcdClientOptions
                 {
                     ConnectionString = line.Text("endpoint"),
+                    Username = line.Has("user") ? line.Text("user") : null,
+                    Password = line.Has("user") ? line.Text("password") : null,
                     RequestTimeout = line.Has("timeout") ? TimeSpan.FromMilliseconds(line.Number("timeout")) : null,
                 });
                 return [$"client={line.Id}"];

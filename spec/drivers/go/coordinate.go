@@ -67,7 +67,7 @@ func (d *driver) lock(ctx context.Context, client *connection, request *line) (a
 	if err != nil {
 		return nil, err
 	}
-	mutex := concurrency.NewMutex(session, request.data("name"))
+	mutex := concurrency.NewMutex(session, request.data("name"), layout(request)...)
 	if err := acquire(ctx, mutex, request); err != nil {
 		session.Close()
 		if errors.Is(err, concurrency.ErrLocked) || (errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil) {
@@ -80,6 +80,13 @@ func (d *driver) lock(ctx context.Context, client *connection, request *line) (a
 	d.locks[request.id] = &held{mutex, session}
 	told := answer{"acquired=1"}.with("rev", mutex.Header().Revision)
 	return told.bytes("key", []byte(mutex.Key())), nil
+}
+
+func layout(request *line) []concurrency.MutexOption {
+	if !request.has("layout") {
+		return nil
+	}
+	return []concurrency.MutexOption{concurrency.WithPlainKey(request.data("name"), "go")}
 }
 
 func acquire(ctx context.Context, mutex *concurrency.Mutex, request *line) error {

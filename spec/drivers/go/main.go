@@ -24,6 +24,8 @@ type connection struct {
 	*clientv3.Client
 	// timeout of a call; 0 is none.
 	timeout time.Duration
+	// failed is why it could not be opened: logging in is part of that.
+	failed error
 }
 
 type driver struct {
@@ -100,6 +102,12 @@ func (d *driver) perform(ctx context.Context, request *line) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if client.failed != nil {
+		if request.verb == "close" {
+			return answer{}, nil
+		}
+		return nil, client.failed
+	}
 	switch request.verb {
 	case "close":
 		// One that was misused is closed already.
@@ -124,14 +132,15 @@ func (d *driver) perform(ctx context.Context, request *line) (answer, error) {
 }
 
 func (d *driver) open(request *line) (answer, error) {
+	config := clientv3.Config{Logger: zap.NewNop()}
 	endpoint, _ := request.text("endpoint")
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
-	if err != nil {
-		return nil, err
-	}
+	config.Endpoints = []string{endpoint}
+	config.Username, _ = request.text("user")
+	config.Password, _ = request.text("password")
+	client, err := clientv3.New(config)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.clients[request.id] = &connection{client, request.millis("timeout")}
+	d.clients[request.id] = &connection{client, request.millis("timeout"), err}
 	return answer{}.with("client", request.id), nil
 }
 

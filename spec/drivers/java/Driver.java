@@ -14,6 +14,7 @@ import io.etcdkit.options.CompactOption;
 import io.etcdkit.options.DeleteOption;
 import io.etcdkit.options.GetOption;
 import io.etcdkit.options.LeaseOption;
+import io.etcdkit.options.MutexOption;
 import io.etcdkit.options.PutOption;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -154,6 +155,10 @@ public final class Driver {
         if (line.has("timeout")) {
             builder.retryMaxDuration(Duration.ofMillis(line.number("timeout")));
         }
+        if (line.has("user")) {
+            builder.user(ByteSequence.from(line.text("user"), UTF_8));
+            builder.password(ByteSequence.from(line.text("password"), UTF_8));
+        }
         clients.put(line.id, builder.build());
         return line.ok("client=" + line.id);
     }
@@ -287,7 +292,7 @@ public final class Driver {
     private String lock(Line line) throws Exception {
         Session session = session(line);
         try {
-            Mutex mutex = session.mutex(line.bytes("name"));
+            Mutex mutex = session.mutex(line.bytes("name"), layout(line));
             Optional<Mutex.Held> held =
                     line.has("timeout")
                             ? await(line, mutex.lock(Duration.ofMillis(line.number("timeout"))))
@@ -306,6 +311,14 @@ public final class Driver {
             session.close();
             throw error;
         }
+    }
+
+    private static MutexOption layout(Line line) {
+        if (!line.has("layout")) {
+            return MutexOption.DEFAULT;
+        }
+        ByteSequence value = ByteSequence.from("java", UTF_8);
+        return MutexOption.builder().withPlainKey(line.bytes("name"), value).build();
     }
 
     private String elect(Line line, Election election) throws Exception {

@@ -35,7 +35,10 @@ async function perform(line) {
   if (line.verb === 'open') {
     const limit = line.number('timeout');
     const defaultCallOptions = limit === undefined ? undefined : () => ({ deadline: Date.now() + limit });
-    objects.set(line.id, new Etcd3({ hosts: line.text('endpoint'), defaultCallOptions }));
+    const auth = line.has('user')
+      ? { username: line.text('user'), password: line.text('password') }
+      : undefined;
+    objects.set(line.id, new Etcd3({ hosts: line.text('endpoint'), defaultCallOptions, auth }));
     return [`client=${line.id}`];
   }
   const client = objects.get(line.text('client'));

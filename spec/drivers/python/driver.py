@@ -64,7 +64,9 @@ class Driver:
             return ["lang=python"]
         if line.verb == "open":
             limit = protocol.seconds(line, "timeout")
-            self._objects[line.id] = etcdkit.client(endpoint=line.text("endpoint"), timeout=limit)
+            self._objects[line.id] = etcdkit.client(
+                endpoint=line.text("endpoint"), timeout=limit, **protocol.credentials(line)
+            )
             return [f"client={line.id}"]
         client_id = line.number("client")
         client = self._objects[client_id]

@@ -37,6 +37,11 @@ def seconds(line: Line, name: str) -> float | None:
     return None if limit is None else limit / 1000
 
 
+def credentials(line: Line) -> dict[str, str]:
+    """What the client of an ``open`` logs in with; nothing where it does not."""
+    return {name: line.text(name) for name in ("user", "password") if line.has(name)}
+
+
 class Unsupported(Exception):
     """The SDK's public API has no way to say it."""
 

@@ -96,7 +96,7 @@ impl Language {
         match self.0.lock {
             LockKeys::Line => Keys { line: true, plain: false },
             LockKeys::Plain => Keys { line: false, plain: true },
-            LockKeys::Bridge => Keys { line: true, plain: true },
+            LockKeys::Bridge => Keys::BRIDGE,
         }
     }
 

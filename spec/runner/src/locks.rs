@@ -4,8 +4,8 @@
 //! ever held it at once. Whoever stands in line must get it in the order in which the line was joined.
 //!
 //! Two processes exclude each other when they share a key: `NAME/…`, the line of `etcdctl lock`, or `NAME` itself,
-//! the invention of the old clients. Old clients and `etcdctl` share none, so those two may overlap; ours in the
-//! bridge layout hold both keys and must overlap with nobody.
+//! the invention of the old clients. Old clients and `etcdctl` share none, so those two may overlap. With `--peers` all
+//! of ours take the bridge layout, hold both keys and must overlap with nobody; without, each takes its default.
 
 mod contender;
 
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Rounds; in each, every contender takes the lock once.
     #[arg(long, default_value_t = 200)]
     rounds: u64,
-    /// Let processes of the published python-etcd3 and microsoft/etcd3 take part.
+    /// Let processes of the published python-etcd3 and microsoft/etcd3 take part, and all of ours hold both keys.
     #[arg(long)]
     peers: bool,
     /// The real etcdctl.
@@ -68,12 +68,12 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
         let endpoint = server.endpoint();
         let mut contenders = Vec::new();
         for language in &present.languages {
-            contenders.push(Contender::driver(*language, &programs, &endpoint).await?);
+            contenders.push(Contender::driver(*language, options.peers, &programs, &endpoint).await?);
         }
         contenders.push(Contender::etcdctl(&options.etcdctl, &endpoint));
         if options.peers {
             for peer in options.choice.peers()? {
-                contenders.push(Contender::driver(peer, &programs, &endpoint).await?);
+                contenders.push(Contender::driver(peer, false, &programs, &endpoint).await?);
             }
         }
         let took = contend(&endpoint, contenders, options.rounds)

@@ -30,6 +30,24 @@ public class CoordinationTests(Cluster cluster) : IClassFixture<Cluster>
     }
 
     [Fact]
+    public async Task A_lock_with_a_plain_key_excludes_clients_that_know_only_that()
+    {
+        using var client = cluster.Connect();
+        var name = Cluster.NewKey() + "lock";
+        var options = new LockOptions { PlainKey = "/locks" + name, PlainValue = "me" };
+        await using var session = await Session.OpenAsync(client);
+        client.Put(options.PlainKey, "an old client");
+        Assert.Null(await session.TryLockAsync(name, options));
+        client.Delete(options.PlainKey);
+        await using (await session.LockAsync(name, options))
+        {
+            Assert.Equal("me", client.GetVal(options.PlainKey));
+        }
+
+        Assert.Equal("", client.GetVal(options.PlainKey));
+    }
+
+    [Fact]
     public async Task The_lock_service_and_the_sessions_lock_exclude_each_other()
     {
         using var client = cluster.Connect();

@@ -505,15 +505,23 @@ class MultiEndpointEtcd3Client(AuthMethods):
         """Time left, time granted and keys of a lease (RPC LeaseTimeToLive)."""
         return self._run(ops.lease_time_to_live(lease_id))
 
-    def lock(self, name: str, ttl: int = 60, keepalive: bool = False) -> locks.Lock:
+    def lock(
+        self,
+        name: str,
+        ttl: int = 60,
+        keepalive: bool = False,
+        layout: locks.Layout = "bridge",
+    ) -> locks.Lock:
         """A lock for all processes that use the same name; not acquired yet.
 
         Args:
             name: The lock; in etcd the keys ``/locks/NAME`` and ``/locks/NAME/...``.
             ttl: Seconds after which a holder that does not renew it loses it.
             keepalive: Whether to renew it in the background while it is held.
+            layout: 'bridge' excludes every etcd client, also programs that still run python-etcd3;
+                'v3' takes the keys of ``etcdctl lock`` alone, without ``/locks/NAME`` itself.
         """
-        return locks.Lock(name, ttl=ttl, etcd_client=self, keepalive=keepalive)
+        return locks.Lock(name, ttl, self, keepalive, layout)
 
     def election(self, name: str, ttl: int = 60) -> elections.Election:
         """An election among all processes that use the same name.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from etcdkit import etcdrpc, leases
 from etcdkit.exceptions import LockLostError
@@ -22,6 +22,18 @@ __all__ = ["Lock"]
 #: How long ``acquire`` waits when it is not told, in seconds: programs rely on the value.
 ACQUIRE_TIMEOUT = 10
 
+#: Which keys make a lock: those of ``etcdctl lock`` and the plain key of older etcd3 packages, or
+#: those of ``etcdctl lock`` alone.
+Layout = Literal["bridge", "v3"]
+
+
+def check(name: str, layout: Layout) -> None:
+    """Raises ValueError where a lock cannot be made so."""
+    if not name:
+        raise ValueError("a lock needs a name")
+    if layout not in get_args(Layout):
+        raise ValueError(f"unknown layout {layout!r}: use 'bridge' or 'v3'")
+
 
 class Lock:
     """A lock for all processes that use the same name.
@@ -32,7 +44,8 @@ class Lock:
     Attributes:
         name: The name; in etcd the keys ``/locks/NAME`` and ``/locks/NAME/...``.
         ttl: Seconds after which a holder that does not renew it loses the lock.
-        key: The key that readers can look at while the lock is held.
+        layout: 'bridge', or 'v3' for a lock that processes with an older etcd3 package ignore.
+        key: The key that readers can look at while the lock is held; only with 'bridge'.
         lease: The lease of the holder, None while not held.
         uuid: The value of ``key`` while this object holds the lock.
         revision: The revision at which the lock was taken, None while not held.
@@ -41,14 +54,19 @@ class Lock:
     lock_prefix = "/locks/"
 
     def __init__(
-        self, name: str, ttl: int = 60, etcd_client: Any = None, keepalive: bool = False
+        self,
+        name: str,
+        ttl: int = 60,
+        etcd_client: Any = None,
+        keepalive: bool = False,
+        layout: Layout = "bridge",
     ) -> None:
-        if not name:
-            raise ValueError("a lock needs a name")
+        check(name, layout)
         self.name = name
         self.ttl = ttl
         self.etcd_client = etcd_client
         self.keepalive = keepalive
+        self.layout = layout
         self.key = self.lock_prefix + self.name
         self.lease: leases.Lease | None = None
         # A v1 uuid, so that the value says when and where, as tools that look at it expect.
@@ -71,8 +89,9 @@ class Lock:
         Args:
             timeout: How long to wait, in seconds; 0 tries once, None waits for ever.
         """
+        owner = self.uuid if self.layout == "bridge" else None
         native = self.etcd_client._connection.native.lock(
-            self.key.encode(), self.uuid, self.ttl, self.keepalive
+            self.key.encode(), owner, self.ttl, self.keepalive
         )
         holder = native.acquire(timeout).wait()
         if holder is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
+from collections.abc import Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -41,6 +42,9 @@ class Server:
             listens on none: only ``client(endpoint=server)`` of this process reaches the server.
         storage_engine: 'redb' or 'sled'; None for the default. Only with a data directory.
         name: Name of the member.
+        flags: Flags of the command line for other settings, such as
+            ``["--quota-backend-bytes=1000000"]``; one that means nothing to a server inside a
+            program is a ValueError that names those which do.
 
     Raises:
         OSError: the directory or the port cannot be used; the text says why.
@@ -55,12 +59,14 @@ class Server:
         port: int | None = 0,
         storage_engine: str | None = None,
         name: str = "default",
+        flags: Sequence[str] = (),
     ) -> None:
         self.data_dir = None if data_dir is None else os.fspath(data_dir)
         self.host = host
         self.port = port
         self._storage_engine = storage_engine
         self._name = name
+        self._flags = list(flags)
         self._door = NativeDoor()
         self._native: NativeServer | None = None
         self._generation = _process.generation
@@ -86,7 +92,7 @@ class Server:
             return
         listen = None if self.port is None else f"{self.host}:{self.port}"
         self._native = NativeServer(
-            self.data_dir, listen, self._storage_engine, self._name, self._door
+            self.data_dir, listen, self._storage_engine, self._name, self._flags, self._door
         )
         self.port = urlsplit(self._native.endpoint).port or self.port
         _running.add(self)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use etcdkit::concurrency::{Election, LockGuard, Mutex, Session, SessionOptions};
+use etcdkit::concurrency::{Election, Layout, LockGuard, Mutex, Session, SessionOptions};
 use etcdkit::{Error, LockOptions, ProclaimOptions, ResignOptions};
 
 use crate::Driver;
@@ -45,7 +45,11 @@ impl Driver {
 
     async fn take(&self, line: &Line) -> Result<Line> {
         let session = self.session(line).await?;
-        let mutex = Mutex::new(&session, line.bytes("name")?);
+        let name = line.bytes("name")?;
+        let mut mutex = Mutex::new(&session, &name);
+        if line.get("layout") == Some("bridge") {
+            mutex = mutex.with_layout(Layout::Bridge { key: name, value: b"rust".to_vec() });
+        }
         let outcome = match line.number("timeout")? {
             Some(limit) => mutex.lock_timeout(Duration::from_millis(u64::try_from(limit)?)).await,
             None => mutex.lock().await,

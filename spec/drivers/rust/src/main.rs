@@ -29,6 +29,8 @@ const ANSWERS: usize = 1_024;
 #[derive(Default)]
 struct Objects {
     clients: HashMap<u64, Client>,
+    /// Clients whose login failed while connecting: each of their calls tries again, and tells why.
+    refused: HashMap<u64, (String, ConnectOptions)>,
     locks: HashMap<u64, Held>,
     leaders: HashMap<u64, LeaderKey>,
     /// Sessions of campaigns that brought no lease of their own.
@@ -87,9 +89,22 @@ impl Driver {
                 let endpoint = line.get("endpoint").unwrap_or_default();
                 let limit =
                     line.number("timeout")?.map(u64::try_from).transpose()?.map(Duration::from_millis);
-                let options = limit.map(|limit| ConnectOptions::new().with_timeout(limit));
-                let client = Client::connect([endpoint], options).await?;
-                self.objects.lock().await.clients.insert(line.id, client);
+                let mut options = ConnectOptions::new();
+                if let Some(limit) = limit {
+                    options = options.with_timeout(limit);
+                }
+                if let (Some(user), Some(password)) = (line.get("user"), line.get("password")) {
+                    options = options.with_user(user, password);
+                }
+                let logs_in = line.get("user").is_some();
+                match Client::connect([endpoint], Some(options.clone())).await {
+                    Ok(client) => drop(self.objects.lock().await.clients.insert(line.id, client)),
+                    Err(_) if logs_in => {
+                        let client = (endpoint.to_owned(), options);
+                        self.objects.lock().await.refused.insert(line.id, client);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
                 Ok(line.ok().with("client", line.id))
             }
             "close" => self.close(line).await,
@@ -108,7 +123,12 @@ impl Driver {
 
     async fn client(&self, line: &Line) -> Result<Client> {
         let id = u64::try_from(line.need("client")?)?;
-        self.objects.lock().await.clients.get(&id).cloned().ok_or_else(|| anyhow!("client {id} is closed"))
+        let objects = self.objects.lock().await;
+        match (objects.clients.get(&id).cloned(), objects.refused.get(&id).cloned()) {
+            (Some(client), _) => Ok(client),
+            (None, Some((endpoint, options))) => Ok(Client::connect([endpoint], Some(options)).await?),
+            (None, None) => Err(anyhow!("client {id} is closed")),
+        }
     }
 
     async fn close(&self, line: &Line) -> Result<Line> {
@@ -130,6 +150,7 @@ impl Driver {
             objects.locks.remove(&id);
         }
         objects.clients.remove(&client);
+        objects.refused.remove(&client);
         Ok(line.ok())
     }
 

@@ -28,6 +28,9 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// Both.
+    pub(crate) const BRIDGE: Keys = Keys { line: true, plain: true };
+
     pub(crate) fn shares(self, other: Keys) -> bool {
         (self.line && other.line) || (self.plain && other.plain)
     }
@@ -100,7 +103,7 @@ impl Actor {
 
 #[derive(Debug)]
 enum Means {
-    Sdk(Actor),
+    Sdk { actor: Actor, bridge: bool },
     Etcdctl { program: PathBuf, endpoint: String },
 }
 
@@ -130,10 +133,17 @@ struct Holding {
 }
 
 impl Contender {
-    pub(super) async fn driver(language: Language, programs: &Programs, endpoint: &str) -> Result<Self> {
+    /// A driver, with the locks of its SDK's default or in the bridge layout.
+    pub(super) async fn driver(
+        language: Language,
+        bridge: bool,
+        programs: &Programs,
+        endpoint: &str,
+    ) -> Result<Self> {
         let driver = Driver::start(language, programs).await?;
-        let means = Means::Sdk(Actor::on(driver, endpoint).await?);
-        Ok(Contender { name: language.name(), keys: language.lock_keys(), means })
+        let means = Means::Sdk { actor: Actor::on(driver, endpoint).await?, bridge };
+        let keys = if bridge { Keys::BRIDGE } else { language.lock_keys() };
+        Ok(Contender { name: language.name(), keys, means })
     }
 
     pub(super) fn etcdctl(program: &Path, endpoint: &str) -> Self {
@@ -152,29 +162,34 @@ impl Contender {
     /// Its own client, if it can do more than lock.
     pub(super) fn actor(&self) -> Option<&Actor> {
         match &self.means {
-            Means::Sdk(actor) => Some(actor),
+            Means::Sdk { actor, .. } => Some(actor),
             Means::Etcdctl { .. } => None,
         }
     }
 
     pub(super) async fn lock(&self, name: &str) -> Result<Held> {
         match &self.means {
-            Means::Sdk(actor) => lock_by_sdk(actor, name).await,
+            Means::Sdk { actor, bridge } => lock_by_sdk(actor, *bridge, name).await,
             Means::Etcdctl { program, endpoint } => lock_by_etcdctl(program, endpoint, name).await,
         }
     }
 
     pub(super) async fn unlock(&self, held: Held) -> Result<()> {
         match (&self.means, held.process) {
-            (Means::Sdk(actor), _) => actor.ask("unlock", &[("lock", held.call.to_string())]).await.map(drop),
+            (Means::Sdk { actor, .. }, _) => {
+                actor.ask("unlock", &[("lock", held.call.to_string())]).await.map(drop)
+            }
             (Means::Etcdctl { .. }, Some(holding)) => end(holding).await,
             (Means::Etcdctl { .. }, None) => bail!("etcdctl does not run"),
         }
     }
 }
 
-async fn lock_by_sdk(actor: &Actor, name: &str) -> Result<Held> {
-    let fields = [("name", hex(name.as_bytes())), ("ttl", "60".to_owned())];
+async fn lock_by_sdk(actor: &Actor, bridge: bool, name: &str) -> Result<Held> {
+    let mut fields = vec![("name", hex(name.as_bytes())), ("ttl", "60".to_owned())];
+    if bridge {
+        fields.push(("layout", "bridge".to_owned()));
+    }
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (call, answer) = actor.call("lock", &fields).await?;

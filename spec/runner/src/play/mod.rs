@@ -93,6 +93,7 @@ impl<'p> Play<'p> {
             (_, "await") => self.await_named(step).await,
             (_, "pending") => self.pending(step),
             (_, "close") => self.close(&step.client).await,
+            (_, "open") => self.open(step).await,
             _ if step.until => self.until(step).await,
             _ => {
                 for index in 0..step.repeat {
@@ -177,10 +178,23 @@ impl<'p> Play<'p> {
         self.named.get_mut(name).ok_or_else(|| anyhow!("nothing is called {name}"))
     }
 
-    async fn client(&mut self, name: &str) -> Result<Client> {
-        if let Some(client) = self.clients.get(name) {
-            return Ok(client.clone());
+    /// Opens a client as its first step says; any other client is opened when it is first needed.
+    async fn open(&mut self, step: &Step) -> Result<()> {
+        if self.clients.contains_key(&step.client) {
+            bail!("{} is open already", step.client);
         }
+        let (_, _, fields) = request::build(step, 0, &self.meaning)?;
+        self.connect(&step.client, fields).await.map(drop)
+    }
+
+    async fn client(&mut self, name: &str) -> Result<Client> {
+        match self.clients.get(name) {
+            Some(client) => Ok(client.clone()),
+            None => self.connect(name, Vec::new()).await,
+        }
+    }
+
+    async fn connect(&mut self, name: &str, credentials: Vec<(String, String)>) -> Result<Client> {
         let sdk_clients = self.clients.keys().filter(|name| *name != "wire").count();
         let language = match name {
             "wire" => Language::WIRE,
@@ -193,6 +207,7 @@ impl<'p> Play<'p> {
             fields = vec![("endpoint".to_owned(), DEAD_ENDPOINT.to_owned())];
             fields.push(("timeout".to_owned(), DEAD_TIMEOUT.as_millis().to_string()));
         }
+        fields.extend(credentials);
         let answer = driver.call("open", fields).await?.next(PATIENCE).await?;
         let handle =
             answer.get("client").ok_or_else(|| anyhow!("cannot open a client: {answer}"))?.to_owned();

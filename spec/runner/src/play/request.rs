@@ -10,6 +10,7 @@ use crate::scenario::word::Meaning;
 ///
 /// `@` marks the name a scenario gives to a call, `*` a handle of an earlier call.
 const POSITIONAL: &[(&str, &[&str])] = &[
+    ("open", &[]),
     ("put", &["key", "value"]),
     ("get", &["key"]),
     ("stream", &["key"]),
@@ -46,7 +47,8 @@ const POSITIONAL: &[(&str, &[&str])] = &[
 
 const BYTES: &[&str] = &["key", "value", "end", "name"];
 /// Words that stay as they are.
-const TEXT: &[&str] = &["kind", "order", "target", "watch", "lock", "leader", "call", "method"];
+const TEXT: &[&str] =
+    &["kind", "layout", "order", "target", "watch", "lock", "leader", "call", "method", "user", "password"];
 
 type Fields = Vec<(String, String)>;
 

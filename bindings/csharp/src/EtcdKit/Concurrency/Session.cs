@@ -50,17 +50,33 @@ public sealed class Session : IAsyncDisposable, IDisposable
     /// <summary>Takes a lock; waits for its turn, first come, first served.</summary>
     /// <param name="name">The name; the keys of those who wait are below <c>name/</c>.</param>
     /// <param name="cancellationToken">Leaves the line.</param>
-    public async Task<LockGuard> LockAsync(string name, CancellationToken cancellationToken = default) =>
-        await LockAsync(new MutexLock { Name = Requests.Bytes(name, nameof(name)) }, cancellationToken).ConfigureAwait(false);
+    public Task<LockGuard> LockAsync(string name, CancellationToken cancellationToken = default) =>
+        LockAsync(name, null, cancellationToken);
+
+    /// <summary>Takes a lock; waits for its turn, first come, first served.</summary>
+    /// <param name="name">The name; the keys of those who wait are below <c>name/</c>.</param>
+    /// <param name="options">Which keys make the lock.</param>
+    /// <param name="cancellationToken">Leaves the line.</param>
+    public Task<LockGuard> LockAsync(string name, LockOptions? options, CancellationToken cancellationToken = default) =>
+        LockAsync(LockOptions.Request(name, options), cancellationToken);
 
     /// <summary>Takes a lock if it is free within a time; null if it is not.</summary>
     /// <param name="name">The name.</param>
     /// <param name="timeout">How long to wait; zero does not wait.</param>
     /// <param name="cancellationToken">Leaves the line.</param>
+    public Task<LockGuard?> TryLockAsync(
+        string name, TimeSpan timeout = default, CancellationToken cancellationToken = default) =>
+        TryLockAsync(name, null, timeout, cancellationToken);
+
+    /// <summary>Takes a lock if it is free within a time; null if it is not.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="options">Which keys make the lock.</param>
+    /// <param name="timeout">How long to wait; zero does not wait.</param>
+    /// <param name="cancellationToken">Leaves the line.</param>
     public async Task<LockGuard?> TryLockAsync(
-        string name, TimeSpan timeout = default, CancellationToken cancellationToken = default)
+        string name, LockOptions? options, TimeSpan timeout = default, CancellationToken cancellationToken = default)
     {
-        var request = new MutexLock { Name = Requests.Bytes(name, nameof(name)) };
+        var request = LockOptions.Request(name, options);
         if (timeout > TimeSpan.Zero) request.TimeoutMs = (long)Math.Ceiling(timeout.TotalMilliseconds);
         else request.TryOnly = true;
         try

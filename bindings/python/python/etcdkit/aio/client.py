@@ -29,6 +29,7 @@ from etcdkit.aio.auth import AuthMethods
 from etcdkit.aio.watch import EventWatch, ResponseWatch
 from etcdkit.client import Alarm, Status, Transactions
 from etcdkit.events import Event
+from etcdkit.locks import Layout
 from etcdkit.members import Member
 from etcdkit.server import Server
 from etcdkit.watch import WatchResponse
@@ -282,12 +283,18 @@ class MultiEndpointEtcd3Client(AuthMethods):
         """Time left, time granted and keys of a lease (RPC LeaseTimeToLive)."""
         return await self._run(ops.lease_time_to_live(lease_id))
 
-    def lock(self, name: str, ttl: int = 60, keepalive: bool = False) -> locks.Lock:
+    def lock(
+        self,
+        name: str,
+        ttl: int = 60,
+        keepalive: bool = False,
+        layout: Layout = "bridge",
+    ) -> locks.Lock:
         """A lock for all processes that use the same name: ``async with client.lock('name')``.
 
         Arguments as for the sync client.
         """
-        return locks.Lock(name, ttl=ttl, etcd_client=self, keepalive=keepalive)
+        return locks.Lock(name, ttl, self, keepalive, layout)
 
     def election(self, name: str, ttl: int = 60) -> elections.Election:
         """An election among all processes that use the same name. As for the sync client."""

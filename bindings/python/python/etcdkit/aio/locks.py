@@ -11,7 +11,7 @@ from etcdkit import etcdrpc
 from etcdkit.aio import leases
 from etcdkit.aio._loop import wait
 from etcdkit.exceptions import LockLostError
-from etcdkit.locks import ACQUIRE_TIMEOUT
+from etcdkit.locks import ACQUIRE_TIMEOUT, Layout, check
 
 if TYPE_CHECKING:
     from etcdkit._etcdkit import NativeLock
@@ -35,13 +35,14 @@ class Lock:
         ttl: int,
         etcd_client: MultiEndpointEtcd3Client,
         keepalive: bool = False,
+        layout: Layout = "bridge",
     ) -> None:
-        if not name:
-            raise ValueError("a lock needs a name")
+        check(name, layout)
         self.name = name
         self.ttl = ttl
         self.etcd_client = etcd_client
         self.keepalive = keepalive
+        self.layout = layout
         self.key = self.lock_prefix + self.name
         self.lease: leases.Lease | None = None
         self.uuid = uuid.uuid1().bytes
@@ -61,8 +62,9 @@ class Lock:
         Args:
             timeout: How long to wait, in seconds; 0 tries once, None waits for ever.
         """
+        owner = self.uuid if self.layout == "bridge" else None
         native = self.etcd_client._connection.native.lock(
-            self.key.encode(), self.uuid, self.ttl, self.keepalive
+            self.key.encode(), owner, self.ttl, self.keepalive
         )
         holder = await wait(native.acquire(timeout))
         if holder is None:

@@ -11,6 +11,7 @@ import io.etcdkit.election.LeaderResponse;
 import io.etcdkit.election.NoLeaderException;
 import io.etcdkit.election.NotLeaderException;
 import io.etcdkit.lock.LockResponse;
+import io.etcdkit.options.MutexOption;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -34,6 +35,24 @@ class CoordinationTest extends WithServer {
             Mutex.Held next = get(waiting);
             assertTrue(next.fencingToken() > held.fencingToken());
             next.close();
+        }
+    }
+
+    @Test
+    void a_mutex_with_a_plain_key_excludes_clients_that_know_only_that() throws Exception {
+        ByteSequence plain = bytes("/locks/c/p");
+        MutexOption option = MutexOption.builder().withPlainKey(plain, bytes("me")).build();
+        try (Session session = get(client.openSession(TTL))) {
+            Mutex mutex = session.mutex(bytes("c/p"), option);
+            get(kv.put(plain, bytes("an old client")));
+            assertTrue(get(mutex.tryLock()).isEmpty());
+            get(kv.delete(plain));
+            Mutex.Held held = get(mutex.lock());
+            KeyValue pair = get(kv.get(plain)).getKvs().get(0);
+            assertEquals("me", text(pair.getValue()));
+            assertEquals(session.lease(), pair.getLease());
+            held.close();
+            assertEquals(0, get(kv.get(plain)).getCount());
         }
     }
 

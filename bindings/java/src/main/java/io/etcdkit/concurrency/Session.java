@@ -1,6 +1,7 @@
 package io.etcdkit.concurrency;
 
 import io.etcdkit.ByteSequence;
+import io.etcdkit.options.MutexOption;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -21,6 +22,15 @@ public interface Session extends AutoCloseable {
      * @return the lock, which this does not take yet
      */
     Mutex mutex(ByteSequence name);
+
+    /**
+     * Names a lock and the keys it is made of.
+     *
+     * @param name the name
+     * @param option the keys
+     * @return the lock, which this does not take yet
+     */
+    Mutex mutex(ByteSequence name, MutexOption option);
 
     /** {@return completes when the session has ended: it was closed, or its lease is lost} */
     CompletableFuture<Void> done();

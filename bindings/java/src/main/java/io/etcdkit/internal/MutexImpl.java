@@ -11,6 +11,7 @@ import io.etcdkit.common.exception.ErrorCode;
 import io.etcdkit.common.exception.EtcdException;
 import io.etcdkit.common.exception.EtcdExceptionFactory;
 import io.etcdkit.concurrency.Mutex;
+import io.etcdkit.options.MutexOption;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -21,10 +22,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class MutexImpl implements Mutex {
     private final Target session;
     private final ByteSequence name;
+    private final MutexOption option;
 
-    MutexImpl(Target session, ByteSequence name) {
+    MutexImpl(Target session, ByteSequence name, MutexOption option) {
         this.session = session;
         this.name = requireNonNull(name, "name");
+        this.option = requireNonNull(option, "option");
     }
 
     @Override
@@ -44,7 +47,14 @@ final class MutexImpl implements Mutex {
     }
 
     private MutexLock.Builder request() {
-        return MutexLock.newBuilder().setName(Bytes.of(name));
+        MutexLock.Builder request = MutexLock.newBuilder().setName(Bytes.of(name));
+        option.getPlainKey()
+                .ifPresent(
+                        key ->
+                                request.getBridgeBuilder()
+                                        .setKey(Bytes.of(key))
+                                        .setValue(Bytes.of(option.getPlainValue())));
+        return request;
     }
 
     private CompletableFuture<Held> take(MutexLock request) {

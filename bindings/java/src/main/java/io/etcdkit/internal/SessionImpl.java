@@ -5,6 +5,7 @@ import io.etcdkit.bridge.v1.Empty;
 import io.etcdkit.common.exception.EtcdException;
 import io.etcdkit.concurrency.Mutex;
 import io.etcdkit.concurrency.Session;
+import io.etcdkit.options.MutexOption;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -26,7 +27,12 @@ final class SessionImpl implements Session {
 
     @Override
     public Mutex mutex(ByteSequence name) {
-        return new MutexImpl(target, name);
+        return mutex(name, MutexOption.DEFAULT);
+    }
+
+    @Override
+    public Mutex mutex(ByteSequence name, MutexOption option) {
+        return new MutexImpl(target, name, option);
     }
 
     @Override
