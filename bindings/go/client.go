@@ -12,13 +12,13 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/etcdkit/etcdkit/bindings/go/internal/access"
 	"github.com/etcdkit/etcdkit/bindings/go/internal/boundary"
 	"github.com/etcdkit/etcdkit/bindings/go/internal/bridgepb"
+	"github.com/etcdkit/etcdkit/bindings/go/internal/ffi"
 	"github.com/etcdkit/etcdkit/bindings/go/internal/method"
 )
 
@@ -170,7 +170,7 @@ func (c *Client) open() error {
 	config.ConnectNow = c.cfg.Username != "" || c.cfg.RejectOldCluster
 	object, err := boundary.Open(ctx, method.ClientOpen, config, nil)
 	if err != nil {
-		if c.cfg.RejectOldCluster && status.Code(err) == codes.FailedPrecondition {
+		if c.cfg.RejectOldCluster && boundary.KindOf(err) == ffi.Kind(codes.FailedPrecondition) {
 			return ErrOldCluster
 		}
 		return err

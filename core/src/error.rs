@@ -58,6 +58,14 @@ pub enum Error {
     /// An endpoint cannot be used.
     #[error("endpoint error: {0}")]
     EndpointError(String),
+    /// A member runs a release that is older than this client supports.
+    #[error("{endpoint} runs etcd {version}, and this client supports {}.{} and newer: upgrade it, or connect without refusing old clusters", crate::OLDEST_SUPPORTED.0, crate::OLDEST_SUPPORTED.1)]
+    OldCluster {
+        /// The member's endpoint.
+        endpoint: String,
+        /// What it says it runs.
+        version: String,
+    },
     /// The client was made from a ready channel, so it has no endpoints to change.
     #[error("endpoints are not managed by this client")]
     EndpointsNotManaged,
@@ -116,7 +124,9 @@ impl Error {
             | Error::InvalidMetadataValue(_)
             | Error::EndpointError(_)
             | Error::Utf8Error(_) => Code::InvalidArgument,
-            Error::EndpointsNotManaged | Error::Locked | Error::ElectError(_) => Code::FailedPrecondition,
+            Error::EndpointsNotManaged | Error::Locked | Error::ElectError(_) | Error::OldCluster { .. } => {
+                Code::FailedPrecondition
+            }
             Error::LeaseKeepAliveError(_) | Error::SessionExpired(_) => Code::NotFound,
             Error::IoError(_) | Error::TransportError(_) => Code::Unavailable,
             Error::Internal(_) => Code::Internal,

@@ -53,6 +53,7 @@ pub use lease::{
 };
 pub use lock::*;
 pub use maintenance::*;
+pub use members::OLDEST_SUPPORTED;
 pub use namespace::{KvClientPrefix, LeaseClientPrefix};
 pub use options::{
     CONNECT_TIMEOUT, ConnectOptions, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, REQUEST_TIMEOUT,

@@ -1,10 +1,28 @@
 //! A client and the members of its cluster: all of them as its endpoints, or one of them alone.
 
+use futures::future::try_join_all;
+
 use crate::balancer::Balancer;
 use crate::client::Client;
 use crate::error::{Error, Result};
 
+/// The oldest release of etcd, major and minor, that this client supports: the one before that of its wire contract.
+pub const OLDEST_SUPPORTED: (u32, u32) = (3, 6);
+
 impl Client {
+    /// Asks each endpoint for its release, and fails with [`Error::OldCluster`] if one is older than
+    /// [`OLDEST_SUPPORTED`]. An endpoint that cannot be asked is an error too.
+    pub async fn check_version(&self) -> Result<()> {
+        let checks = self.endpoints().into_iter().map(|endpoint| async move {
+            let status = self.at_endpoint(&endpoint).await?.status().await?;
+            match supported(status.version()) {
+                true => Ok(()),
+                false => Err(Error::OldCluster { endpoint, version: status.version().to_owned() }),
+            }
+        });
+        try_join_all(checks).await.map(drop)
+    }
+
     /// Replaces the endpoints. Those that stay keep their connections; calls in flight on the others go on.
     pub async fn set_endpoints<E: AsRef<str>>(&self, endpoints: impl AsRef<[E]>) -> Result<()> {
         let (balancer, wanted) = (self.core().balancer(), endpoints.as_ref());
@@ -45,5 +63,27 @@ impl Client {
             Some(timeout) => alone.with_timeout(timeout),
             None => alone,
         })
+    }
+}
+
+/// What tells no version is no etcd that is supported.
+fn supported(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+    (major, minor) >= OLDEST_SUPPORTED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_before_ours_is_the_oldest_that_is_supported() {
+        for good in ["3.6.0", "3.6.0-rc.1", "3.7.1", "3.10.0", "4.0.0"] {
+            assert!(supported(good), "{good}");
+        }
+        for bad in ["3.5.21", "3.4.23", "2.3.8", "", "3", "new"] {
+            assert!(!supported(bad), "{bad}");
+        }
     }
 }

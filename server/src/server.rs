@@ -113,6 +113,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Settings by the names of their flags, as [`Config::set_flags`] takes them. What other methods set wins where
+    /// they are called later.
+    pub fn flags<S: AsRef<str>>(mut self, flags: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        self.config.set_flags(flags)?;
+        Ok(self)
+    }
+
     /// Keeps state in this directory, made when absent.
     #[must_use]
     pub fn data_dir(mut self, dir: impl AsRef<Path>) -> Self {

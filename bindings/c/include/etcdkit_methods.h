@@ -94,6 +94,33 @@ typedef enum etcdkit_method {
     /* Makes a leadership of what an earlier campaign answered.
      * session; etcdkit.bridge.v1.ElectionResume -> etcdkit.bridge.v1.Empty; makes a leadership */
     ETCDKIT_ELECTION_RESUME = 65,
+    /* Takes a lock for reading or for writing.
+     * session; etcdkit.bridge.v1.RwMutexLock -> etcdkit.bridge.v1.MutexLocked; makes a rw_mutex */
+    ETCDKIT_RW_MUTEX_LOCK = 54,
+    /* Gives a lock for reading or for writing back.
+     * rw_mutex; etcdkit.bridge.v1.Empty -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_RW_MUTEX_UNLOCK = 55,
+    /* Puts a value into a queue.
+     * client; etcdkit.bridge.v1.QueueItem -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_QUEUE_ENQUEUE = 90,
+    /* Takes the first value out of a queue, waiting for one if need be.
+     * client; etcdkit.bridge.v1.QueueTake -> etcdkit.bridge.v1.QueueTaken */
+    ETCDKIT_QUEUE_DEQUEUE = 91,
+    /* Lets a barrier down.
+     * client; etcdkit.bridge.v1.Barrier -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_BARRIER_HOLD = 92,
+    /* Lifts a barrier.
+     * client; etcdkit.bridge.v1.Barrier -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_BARRIER_RELEASE = 93,
+    /* Waits until a barrier is lifted.
+     * client; etcdkit.bridge.v1.Barrier -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_BARRIER_WAIT = 94,
+    /* Waits until enough have entered a barrier.
+     * session; etcdkit.bridge.v1.DoubleBarrierEnter -> etcdkit.bridge.v1.Empty; makes a double_barrier */
+    ETCDKIT_DOUBLE_BARRIER_ENTER = 95,
+    /* Waits until all who entered a barrier want to leave it.
+     * double_barrier; etcdkit.bridge.v1.Empty -> etcdkit.bridge.v1.Empty */
+    ETCDKIT_DOUBLE_BARRIER_LEAVE = 96,
     /* Starts a server in this process; completes when it serves.
      * none; etcdkit.bridge.v1.ServerConfig -> etcdkit.bridge.v1.ServerStarted; makes a server */
     ETCDKIT_SERVER_START = 80,

@@ -20,6 +20,10 @@ const (
 	orphanTimeout = 5 * time.Second
 )
 
+func init() {
+	access.Session = func(session any) *boundary.Object { return session.(*Session).object }
+}
+
 // Session is a lease that is kept alive for as long as its user lives: what is held in its name ends with it. Safe for
 // use by many goroutines.
 type Session struct {

@@ -32,7 +32,8 @@ type Config struct {
 	Engine string
 	// InProcess makes the server listen nowhere: clients are made by Server.NewClient.
 	InProcess bool
-	// Args are flags as the `etcdkit server` command has them. The fields above win.
+	// Args are flags as the `etcdkit server` command has them, such as "--quota-backend-bytes=1000000", for what has
+	// no field here. Start fails on one that means nothing to a server inside a program, and names those which do.
 	Args []string
 }
 

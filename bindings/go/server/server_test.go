@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	clientv3 "github.com/etcdkit/etcdkit/bindings/go"
 	"github.com/etcdkit/etcdkit/bindings/go/server"
 )
@@ -71,6 +75,45 @@ func TestServersOfOneProcessAreApart(t *testing.T) {
 		if _, err := client.Put(ctx, "key", "value"); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestFlagsSetWhatTheConfigHasNoFieldFor(t *testing.T) {
+	ctx := within(t)
+	s, err := server.Start(ctx, server.Config{InProcess: true, Args: []string{"--max-txn-ops=1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop(context.Background())
+	client, err := s.NewClient(clientv3.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Txn(ctx).Then(clientv3.OpPut("a", "1"), clientv3.OpPut("b", "1")).Commit()
+	if err != rpctypes.ErrTooManyOps {
+		t.Errorf("got %v", err)
+	}
+	_, err = server.Start(ctx, server.Config{Args: []string{"--cert-file=x"}})
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "--quota-backend-bytes") {
+		t.Errorf("a flag that means nothing here: got %v", err)
+	}
+}
+
+func TestAClientThatRefusesOldClustersTakesANewOne(t *testing.T) {
+	ctx := within(t)
+	s, err := server.Start(ctx, server.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop(context.Background())
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{s.Endpoint()}, RejectOldCluster: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Put(ctx, "key", "value"); err != nil {
+		t.Error(err)
 	}
 }
 

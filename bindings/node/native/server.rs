@@ -31,6 +31,8 @@ pub struct ServerConfig {
     pub name: String,
     /// `redb`, `sled` or `memory`.
     pub storage_engine: Option<String>,
+    /// Flags of the command line for other settings.
+    pub flags: Vec<String>,
 }
 
 /// A running server, on threads of its own.
@@ -53,7 +55,8 @@ impl NativeServer {
     pub fn start(&self, env: Env, tag: u32, config: ServerConfig) -> napi::Result<BigInt> {
         let engine = config.storage_engine.as_deref().map(EngineKind::from_str).transpose();
         let engine = engine.map_err(|error| type_error(error.to_string()))?;
-        let mut builder = Server::builder().name(config.name);
+        let builder = Server::builder().flags(&config.flags);
+        let mut builder = builder.map_err(|error| type_error(error.to_string()))?.name(config.name);
         builder = match config.listen {
             Some(listen) => builder.listen(listen),
             None => builder.in_process(),

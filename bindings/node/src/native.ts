@@ -108,6 +108,7 @@ export interface NativeServerConfig {
   listen?: string;
   name: string;
   storageEngine?: string;
+  flags: string[];
 }
 
 /** @internal */

@@ -13,6 +13,11 @@ export interface IServerOptions {
   name?: string;
   /** `redb` by default, or `sled`. */
   storageEngine?: 'redb' | 'sled';
+  /**
+   * Flags of the command line for other settings, such as `--quota-backend-bytes=1000000`. One that means nothing to a
+   * server inside a program is a TypeError that names those which do.
+   */
+  flags?: string[];
 }
 
 const DEFAULT_LISTEN = '127.0.0.1:0';
@@ -50,12 +55,12 @@ export class Server {
     if (this.running) {
       return;
     }
-    const { dataDir, inProcess, name = 'default', storageEngine } = this.options;
+    const { dataDir, inProcess, name = 'default', storageEngine, flags = [] } = this.options;
     const first = inProcess ? undefined : (this.options.listen ?? DEFAULT_LISTEN);
     const listen = this.address === '' ? first : this.address;
     this.running = true;
     try {
-      const config = { dataDir, listen, name, storageEngine };
+      const config = { dataDir, listen, name, storageEngine, flags };
       this.address = await start<string>('Server', tag => this.native.start(tag, config));
     } catch (error) {
       this.running = false;

@@ -44,6 +44,16 @@ test('a server without a port is reached from its own process alone', async () =
   await server.stop();
 });
 
+test('flags set what has no option', async () => {
+  const server = await Server.start({ flags: ['--max-txn-ops=1'] });
+  const client = new Etcd3({ hosts: server.endpoint });
+  const put = key => ({ request_put: { key, value: 'v' } });
+  await assert.rejects(client.kv.txn({ success: [put('a'), put('b')] }), /too many operations/);
+  client.close();
+  await server.stop();
+  await assert.rejects(Server.start({ flags: ['--cert-file=x'] }), /--quota-backend-bytes/);
+});
+
 test('settings that make no sense are refused', async () => {
   await assert.rejects(Server.start({ storageEngine: 'paper' }), /paper/);
   await assert.rejects(Server.start({ listen: 'nowhere' }));

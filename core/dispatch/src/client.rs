@@ -7,18 +7,19 @@ use etcdkit::proto::bridge as wire;
 use etcdkit::proto::etcdserverpb as pb;
 use etcdkit::{Client, ConnectOptions, Connector, Error, TlsPem};
 use etcdkit_bridge::wire::renewal;
-use etcdkit_bridge::{BridgeError, Kind, Scope};
+use etcdkit_bridge::{BridgeError, Scope};
 use futures::FutureExt;
 use tokio::sync::OnceCell;
 
 use crate::methods::Method;
 use crate::object::{self, Thing};
-use crate::start::{Answer, Call, Work, invalid, milliseconds, refused};
+use crate::start::{Answer, Call, Work, invalid, milliseconds};
 
 /// A client, made on the runtime by the first call that needs it.
 pub(crate) struct ClientObject {
     endpoints: Vec<String>,
     options: ConnectOptions,
+    reject_old_cluster: bool,
     /// Of the keys of this client; empty where it has all keys.
     namespace: Bytes,
     client: OnceCell<Client>,
@@ -28,6 +29,9 @@ impl ClientObject {
     pub(crate) async fn client(&self) -> Result<Client, BridgeError> {
         let connect = || async {
             let client = Client::connect(&self.endpoints, Some(self.options.clone())).await?;
+            if self.reject_old_cluster {
+                client.check_version().await?;
+            }
             Ok::<_, Error>(if self.namespace.is_empty() {
                 client
             } else {
@@ -41,9 +45,11 @@ impl ClientObject {
 /// CLIENT_OPEN.
 pub(crate) fn open(call: Call) -> Result<Work, BridgeError> {
     let config: wire::ClientConfig = call.message()?;
-    let (connect_now, namespace) = (config.connect_now, config.namespace.clone());
+    let (connect_now, reject_old_cluster) = (config.connect_now, config.reject_old_cluster);
+    let namespace = config.namespace.clone();
     let (endpoints, options) = settings(config)?;
-    let target = Arc::new(ClientObject { endpoints, options, namespace, client: OnceCell::new() });
+    let client = OnceCell::new();
+    let target = Arc::new(ClientObject { endpoints, options, reject_old_cluster, namespace, client });
     Ok(async move {
         if connect_now {
             let client = call.timeout.client(&target.client().await?);
@@ -55,9 +61,8 @@ pub(crate) fn open(call: Call) -> Result<Work, BridgeError> {
     .boxed())
 }
 
-/// Endpoints and options of a configuration. What cannot be honoured is refused.
+/// Endpoints and options of a configuration.
 fn settings(config: wire::ClientConfig) -> Result<(Vec<String>, ConnectOptions), BridgeError> {
-    refuse_unsupported(&config)?;
     let mut options = ConnectOptions::new()
         .with_keep_alive_while_idle(config.keepalive_without_calls)
         .with_require_leader(config.require_leader);
@@ -133,14 +138,6 @@ fn bytes_max(name: &str, bytes: i32) -> Result<Option<usize>, BridgeError> {
     }
 }
 
-fn refuse_unsupported(config: &wire::ClientConfig) -> Result<(), BridgeError> {
-    if config.reject_old_cluster {
-        let text = "ClientConfig.reject_old_cluster cannot be honoured by this library yet; leave it unset";
-        return Err(refused(Kind::Unimplemented, text.to_owned()));
-    }
-    Ok(())
-}
-
 /// A unary RPC that is passed through.
 pub(crate) fn unary(call: Call, target: Arc<ClientObject>, path: &'static str) -> Work {
     async move {
@@ -210,6 +207,8 @@ pub(crate) fn namespace(call: Call, target: Arc<ClientObject>, scope: &Scope) ->
         let inner = ClientObject {
             endpoints: target.endpoints.clone(),
             options: target.options.clone(),
+            // The target has been let through already.
+            reject_old_cluster: false,
             namespace: Bytes::from([&*target.namespace, &*prefix].concat()),
             client: OnceCell::new_with(Some(client)),
         };

@@ -25,6 +25,12 @@ pub(crate) struct SessionObject {
     session: Session,
 }
 
+impl SessionObject {
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
 /// A lock that was taken.
 pub(crate) struct MutexObject {
     /// `None` once it is given back.

@@ -13,6 +13,7 @@ mod concurrency;
 mod methods;
 mod object;
 mod queue;
+mod recipes;
 mod server;
 mod start;
 mod stream;

@@ -66,6 +66,24 @@ pub enum Method {
     ElectionObserve = 64,
     /// Makes a leadership of what an earlier campaign answered.
     ElectionResume = 65,
+    /// Takes a lock for reading or for writing.
+    RwMutexLock = 54,
+    /// Gives a lock for reading or for writing back.
+    RwMutexUnlock = 55,
+    /// Puts a value into a queue.
+    QueueEnqueue = 90,
+    /// Takes the first value out of a queue, waiting for one if need be.
+    QueueDequeue = 91,
+    /// Lets a barrier down.
+    BarrierHold = 92,
+    /// Lifts a barrier.
+    BarrierRelease = 93,
+    /// Waits until a barrier is lifted.
+    BarrierWait = 94,
+    /// Waits until enough have entered a barrier.
+    DoubleBarrierEnter = 95,
+    /// Waits until all who entered a barrier want to leave it.
+    DoubleBarrierLeave = 96,
     /// Starts a server in this process; completes when it serves.
     ServerStart = 80,
     /// Stops a server; completes when it has stopped and its port is free. The handle is still to be closed.
@@ -195,6 +213,15 @@ impl Method {
         Self::ElectionLeader,
         Self::ElectionObserve,
         Self::ElectionResume,
+        Self::RwMutexLock,
+        Self::RwMutexUnlock,
+        Self::QueueEnqueue,
+        Self::QueueDequeue,
+        Self::BarrierHold,
+        Self::BarrierRelease,
+        Self::BarrierWait,
+        Self::DoubleBarrierEnter,
+        Self::DoubleBarrierLeave,
         Self::ServerStart,
         Self::ServerStop,
         Self::KvRange,
@@ -277,6 +304,15 @@ impl Method {
             63 => Self::ElectionLeader,
             64 => Self::ElectionObserve,
             65 => Self::ElectionResume,
+            54 => Self::RwMutexLock,
+            55 => Self::RwMutexUnlock,
+            90 => Self::QueueEnqueue,
+            91 => Self::QueueDequeue,
+            92 => Self::BarrierHold,
+            93 => Self::BarrierRelease,
+            94 => Self::BarrierWait,
+            95 => Self::DoubleBarrierEnter,
+            96 => Self::DoubleBarrierLeave,
             80 => Self::ServerStart,
             81 => Self::ServerStop,
             101 => Self::KvRange,
@@ -361,6 +397,15 @@ impl Method {
             Self::ElectionLeader => "ELECTION_LEADER",
             Self::ElectionObserve => "ELECTION_OBSERVE",
             Self::ElectionResume => "ELECTION_RESUME",
+            Self::RwMutexLock => "RW_MUTEX_LOCK",
+            Self::RwMutexUnlock => "RW_MUTEX_UNLOCK",
+            Self::QueueEnqueue => "QUEUE_ENQUEUE",
+            Self::QueueDequeue => "QUEUE_DEQUEUE",
+            Self::BarrierHold => "BARRIER_HOLD",
+            Self::BarrierRelease => "BARRIER_RELEASE",
+            Self::BarrierWait => "BARRIER_WAIT",
+            Self::DoubleBarrierEnter => "DOUBLE_BARRIER_ENTER",
+            Self::DoubleBarrierLeave => "DOUBLE_BARRIER_LEAVE",
             Self::ServerStart => "SERVER_START",
             Self::ServerStop => "SERVER_STOP",
             Self::KvRange => "KV_RANGE",

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::client::ClientObject;
 use crate::concurrency::{LeadershipObject, MutexObject, SessionObject};
 use crate::queue::Queue;
+use crate::recipes::{DoubleBarrierObject, RwMutexObject};
 use crate::server::ServerObject;
 use crate::stream::StreamObject;
 
@@ -29,6 +30,8 @@ pub(crate) enum Thing {
     Stream(Arc<StreamObject>),
     Session(Arc<SessionObject>),
     Mutex(Arc<MutexObject>),
+    RwMutex(Arc<RwMutexObject>),
+    DoubleBarrier(Arc<DoubleBarrierObject>),
     Leadership(Arc<LeadershipObject>),
     Server(Arc<ServerObject>),
     Queue(Arc<Queue>),
@@ -41,6 +44,8 @@ impl Thing {
             Thing::Stream(_) => "stream",
             Thing::Session(_) => "session",
             Thing::Mutex(_) => "mutex",
+            Thing::RwMutex(_) => "rw_mutex",
+            Thing::DoubleBarrier(_) => "double_barrier",
             Thing::Leadership(_) => "leadership",
             Thing::Server(_) => "server",
             Thing::Queue(_) => "queue",
@@ -53,7 +58,12 @@ impl Thing {
             Thing::Server(server) => server.close(),
             Thing::Queue(queue) => queue.close(),
             // These end when they are dropped.
-            Thing::Client(_) | Thing::Session(_) | Thing::Mutex(_) | Thing::Leadership(_) => {}
+            Thing::Client(_)
+            | Thing::Session(_)
+            | Thing::Mutex(_)
+            | Thing::RwMutex(_)
+            | Thing::DoubleBarrier(_)
+            | Thing::Leadership(_) => {}
         }
     }
 }

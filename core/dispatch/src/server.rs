@@ -57,10 +57,7 @@ pub(crate) fn start(call: Call) -> Result<Work, BridgeError> {
 }
 
 fn settings(config: wire::ServerConfig) -> Result<ServerBuilder, BridgeError> {
-    if !config.args.is_empty() {
-        return Err(refused(Kind::Unimplemented, "ServerConfig.args cannot be honoured by this library yet"));
-    }
-    let mut builder = Server::builder();
+    let mut builder = Server::builder().flags(&config.args).map_err(|error| invalid(error.to_string()))?;
     builder = match (config.in_process_only, config.listen.as_str()) {
         (true, "") => builder.in_process(),
         (true, listen) => {

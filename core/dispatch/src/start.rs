@@ -14,9 +14,10 @@ use crate::client::ClientObject;
 use crate::concurrency::{LeadershipObject, MutexObject, SessionObject};
 use crate::methods::Method;
 use crate::object::{self, Object, Thing};
+use crate::recipes::{DoubleBarrierObject, RwMutexObject};
 use crate::server::ServerObject;
 use crate::stream::StreamObject;
-use crate::{client, concurrency, server, stream};
+use crate::{client, concurrency, recipes, server, stream};
 
 /// The time limit of a call that is to have none: a year, which no clock arithmetic overflows.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -182,6 +183,8 @@ impl Call {
             Thing::Stream(target) => self.on_stream(target.clone()),
             Thing::Session(target) => self.on_session(target.clone(), &object.scope),
             Thing::Mutex(target) => self.on_mutex(target.clone()),
+            Thing::RwMutex(target) => self.on_rw_mutex(target.clone()),
+            Thing::DoubleBarrier(target) => self.on_double_barrier(target.clone()),
             Thing::Leadership(target) => self.on_leadership(target.clone()),
             Thing::Server(target) => self.on_server(target.clone()),
             Thing::Queue(_) => Err(self.wrong("queue")),
@@ -205,6 +208,10 @@ impl Call {
             Method::RangeStream => stream::range(self, target, scope),
             Method::SessionOpen => concurrency::open_session(self, target, scope),
             Method::ElectionLeader => concurrency::leader(self, target),
+            Method::QueueEnqueue => recipes::enqueue(self, target),
+            Method::QueueDequeue => recipes::dequeue(self, target).map(|work| timeout.bound(work)),
+            Method::BarrierHold | Method::BarrierRelease => recipes::set_barrier(self, target),
+            Method::BarrierWait => recipes::wait_at_barrier(self, target).map(|work| timeout.bound(work)),
             Method::ElectionObserve => stream::observe(self, target, scope).map(|work| timeout.bound(work)),
             method => match method.path() {
                 Some(path) => Ok(client::unary(self, target, path)),
@@ -233,6 +240,8 @@ impl Call {
                 concurrency::campaign(self, target, scope).map(|work| timeout.bound(work))
             }
             Method::ElectionResume => concurrency::resume(self, target, scope),
+            Method::RwMutexLock => recipes::lock(self, target, scope).map(|work| timeout.bound(work)),
+            Method::DoubleBarrierEnter => recipes::enter(self, target, scope).map(|work| timeout.bound(work)),
             _ => Err(self.wrong("session")),
         }
     }
@@ -244,6 +253,20 @@ impl Call {
             Method::MutexIsOwner => Ok(timeout.bound(concurrency::is_owner(target))),
             Method::MutexLost => Ok(timeout.bound(concurrency::lost(target))),
             _ => Err(self.wrong("mutex")),
+        }
+    }
+
+    fn on_rw_mutex(self, target: Arc<RwMutexObject>) -> Result<Work, BridgeError> {
+        match self.method {
+            Method::RwMutexUnlock => Ok(self.timeout.bound(recipes::unlock(target))),
+            _ => Err(self.wrong("rw_mutex")),
+        }
+    }
+
+    fn on_double_barrier(self, target: Arc<DoubleBarrierObject>) -> Result<Work, BridgeError> {
+        match self.method {
+            Method::DoubleBarrierLeave => Ok(self.timeout.bound(recipes::leave(target))),
+            _ => Err(self.wrong("double_barrier")),
         }
     }
 

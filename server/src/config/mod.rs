@@ -1,6 +1,7 @@
 //! The settings of a server, with etcd's names, defaults and complaints.
 
 mod duration;
+mod flags;
 mod urls;
 
 use std::path::PathBuf;

@@ -26,7 +26,10 @@ public sealed class ServerOptions
     /// <summary>Listen nowhere: clients of this process reach the server by <see cref="EtcdClient(Server)"/> alone.</summary>
     public bool InProcessOnly { get; set; }
 
-    /// <summary>Flags as on the command line, such as <c>--quota-backend-bytes=1000000</c>.</summary>
+    /// <summary>
+    /// Flags as on the command line, such as <c>--quota-backend-bytes=1000000</c>, for what has no property here.
+    /// Starting fails on one that means nothing to a server inside a program, and names those which do.
+    /// </summary>
     public IList<string> Arguments { get; } = [];
 }
 

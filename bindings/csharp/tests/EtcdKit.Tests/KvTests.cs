@@ -1,4 +1,6 @@
+using System;
 using System.Threading.Tasks;
+using EtcdKit.DependencyInjection;
 using EtcdKit.Grpc;
 using Etcdserverpb;
 using Google.Protobuf;
@@ -7,6 +9,28 @@ namespace EtcdKit.Tests;
 
 public class KvTests(Cluster cluster) : IClassFixture<Cluster>
 {
+    [Fact]
+    public async Task A_client_with_a_key_prefix_sees_the_keys_below_it_as_all_there_are()
+    {
+        using var all = cluster.Connect();
+        var prefix = Cluster.NewKey();
+        using var inside = new EtcdClient(new EtcdClientOptions { ConnectionString = cluster.Endpoint, KeyPrefix = prefix });
+        var seen = new TaskCompletionSource<string>();
+        var watch = inside.WatchRange("a", (WatchEvent[] events) => seen.TrySetResult(events[0].Key));
+        inside.Put("a", "1");
+        Assert.Equal("a", await seen.Task.Soon());
+        inside.CancelWatch(watch);
+        Assert.Equal("1", all.GetVal(prefix + "a"));
+        Assert.Equal("1", inside.GetVal("a"));
+        Assert.Equal("a", Assert.Single(inside.GetRangeVal("")).Key);
+        var taken = inside.Lock("lock");
+        Assert.StartsWith("lock/", taken.Key.ToStringUtf8(), StringComparison.Ordinal);
+        Assert.Single(all.GetRangeVal(prefix + "lock/"));
+        inside.Unlock(taken.Key.ToStringUtf8());
+        inside.DeleteRange("a");
+        Assert.Empty(all.GetRangeVal(prefix));
+    }
+
     [Fact]
     public async Task What_is_put_is_read_in_every_form()
     {

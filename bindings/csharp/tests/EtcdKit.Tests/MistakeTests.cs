@@ -120,6 +120,23 @@ public class MistakeTests(Cluster cluster) : IClassFixture<Cluster>
     }
 
     [Fact]
+    public void Message_sizes_can_be_limited_by_the_client()
+    {
+        using var client = new EtcdClient(cluster.Endpoint, configureChannelOptions: options =>
+        {
+            options.MaxSendMessageSize = 10_000;
+            options.MaxReceiveMessageSize = 20_000;
+        });
+        var key = Cluster.NewKey();
+        var large = Assert.Throws<RpcException>(() => client.Put(key, new string('x', 10_000)));
+        Assert.Equal(StatusCode.ResourceExhausted, large.StatusCode);
+        for (var index = 0; index < 3; index++) client.Put($"{key}{index}", new string('x', 9_000));
+        Assert.Equal(9_000, client.GetVal(key + "1").Length);
+        var many = Assert.Throws<RpcException>(() => client.GetRange(key));
+        Assert.Equal(StatusCode.ResourceExhausted, many.StatusCode);
+    }
+
+    [Fact]
     public void A_failed_login_says_so()
     {
         using var server = Server.Start();

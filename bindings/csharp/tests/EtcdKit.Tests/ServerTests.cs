@@ -2,6 +2,8 @@ using System;
 using System.IO;
 using System.Threading.Tasks;
 using EtcdKit.Grpc;
+using Etcdserverpb;
+using Google.Protobuf;
 
 namespace EtcdKit.Tests;
 
@@ -52,6 +54,21 @@ public class ServerTests
         using var client = new EtcdClient(server);
         client.Put("inside", "yes");
         Assert.Equal("yes", client.GetVal("inside"));
+    }
+
+    [Fact]
+    public void Flags_set_what_has_no_property()
+    {
+        using var server = Server.Start(new ServerOptions { Arguments = { "--max-txn-ops=1" } });
+        using var client = new EtcdClient(server.Endpoint);
+        var put = new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("a") } };
+        var delete = new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("b") } };
+        var failure = Assert.Throws<RpcException>(() => client.Transaction(new TxnRequest { Success = { put, delete } }));
+        Assert.Equal("etcdserver: too many operations in txn request", failure.Status.Detail);
+
+        var refused = Assert.Throws<RpcException>(() => Server.Start(new ServerOptions { Arguments = { "--cert-file=x" } }));
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        Assert.Contains("--quota-backend-bytes", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -22,6 +22,9 @@ var Core func(client any) (core *boundary.Object, prefix string, err error)
 // Connect makes a *clientv3.Client from a clientv3.Config, of a server of this process. Set by package clientv3.
 var Connect func(config any, server *boundary.Object) (client any, err error)
 
+// Session is the core's object behind a *concurrency.Session. Set by package concurrency.
+var Session func(session any) *boundary.Object
+
 // Namespaced is the core's object that sees the keys as the client does, and what gives it back.
 func Namespaced(ctx context.Context, client any) (core *boundary.Object, release func(), err error) {
 	core, prefix, err := Core(client)

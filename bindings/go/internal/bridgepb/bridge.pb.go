@@ -927,7 +927,7 @@ func (x *MutexLock) GetBridge() *PlainKey {
 
 type PlainKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Must not start with the lock's name and a slash.
+	// Must not be empty nor start with the lock's name and a slash; InvalidArgument otherwise.
 	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Its value while the lock is held.
 	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
@@ -1368,6 +1368,321 @@ func (x *Header) GetHeader() *etcdserverpb.ResponseHeader {
 	return nil
 }
 
+// RW_MUTEX_LOCK (target: a session): waits for its turn among readers and writers, in the order of their coming. The
+// answer is MutexLocked without a header; the new handle is the guard, and closing it also gives the lock back.
+type RwMutexLock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// With other readers, instead of alone.
+	Read          bool `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RwMutexLock) Reset() {
+	*x = RwMutexLock{}
+	mi := &file_bridge_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RwMutexLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RwMutexLock) ProtoMessage() {}
+
+func (x *RwMutexLock) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RwMutexLock.ProtoReflect.Descriptor instead.
+func (*RwMutexLock) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RwMutexLock) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *RwMutexLock) GetRead() bool {
+	if x != nil {
+		return x.Read
+	}
+	return false
+}
+
+// QUEUE_ENQUEUE.
+type QueueItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// In a queue with priorities, at most 65535: the smallest comes out first, and among equals the oldest. Absent: in
+	// a plain queue, where the oldest comes out first.
+	Priority      *uint32 `protobuf:"varint,3,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueItem) Reset() {
+	*x = QueueItem{}
+	mi := &file_bridge_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueItem) ProtoMessage() {}
+
+func (x *QueueItem) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueItem.ProtoReflect.Descriptor instead.
+func (*QueueItem) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QueueItem) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *QueueItem) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *QueueItem) GetPriority() uint32 {
+	if x != nil && x.Priority != nil {
+		return *x.Priority
+	}
+	return 0
+}
+
+// QUEUE_DEQUEUE: waits for a value. Cancelling the call gives up the wait.
+type QueueTake struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// From a queue with priorities.
+	ByPriority    bool `protobuf:"varint,2,opt,name=by_priority,json=byPriority,proto3" json:"by_priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueTake) Reset() {
+	*x = QueueTake{}
+	mi := &file_bridge_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueTake) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueTake) ProtoMessage() {}
+
+func (x *QueueTake) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueTake.ProtoReflect.Descriptor instead.
+func (*QueueTake) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *QueueTake) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *QueueTake) GetByPriority() bool {
+	if x != nil {
+		return x.ByPriority
+	}
+	return false
+}
+
+type QueueTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Value         []byte                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueTaken) Reset() {
+	*x = QueueTaken{}
+	mi := &file_bridge_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueTaken) ProtoMessage() {}
+
+func (x *QueueTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueTaken.ProtoReflect.Descriptor instead.
+func (*QueueTaken) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *QueueTaken) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+// BARRIER_HOLD (fails with the code AlreadyExists when it is down), BARRIER_RELEASE and BARRIER_WAIT.
+type Barrier struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Barrier) Reset() {
+	*x = Barrier{}
+	mi := &file_bridge_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Barrier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Barrier) ProtoMessage() {}
+
+func (x *Barrier) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Barrier.ProtoReflect.Descriptor instead.
+func (*Barrier) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Barrier) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// DOUBLE_BARRIER_ENTER (target: a session): waits until so many have entered; fails with the code ResourceExhausted
+// when so many had already. The new handle is who has entered, for DOUBLE_BARRIER_LEAVE.
+type DoubleBarrierEnter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DoubleBarrierEnter) Reset() {
+	*x = DoubleBarrierEnter{}
+	mi := &file_bridge_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DoubleBarrierEnter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DoubleBarrierEnter) ProtoMessage() {}
+
+func (x *DoubleBarrierEnter) ProtoReflect() protoreflect.Message {
+	mi := &file_bridge_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DoubleBarrierEnter.ProtoReflect.Descriptor instead.
+func (*DoubleBarrierEnter) Descriptor() ([]byte, []int) {
+	return file_bridge_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *DoubleBarrierEnter) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *DoubleBarrierEnter) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // SERVER_START: an embedded server of this process. Any number may run.
 type ServerConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1381,7 +1696,8 @@ type ServerConfig struct {
 	Engine string `protobuf:"bytes,4,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Listen nowhere: the server is reached by clients with ClientConfig.server alone.
 	InProcessOnly bool `protobuf:"varint,5,opt,name=in_process_only,json=inProcessOnly,proto3" json:"in_process_only,omitempty"`
-	// Flags as on the command line, such as `--quota-backend-bytes=1000000`. The fields above win.
+	// Flags as on the command line, such as `--quota-backend-bytes=1000000`, for what has no field. One that means
+	// nothing to an embedded server is an error that names those which do.
 	Args          []string `protobuf:"bytes,6,rep,name=args,proto3" json:"args,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1389,7 +1705,7 @@ type ServerConfig struct {
 
 func (x *ServerConfig) Reset() {
 	*x = ServerConfig{}
-	mi := &file_bridge_proto_msgTypes[22]
+	mi := &file_bridge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1717,7 @@ func (x *ServerConfig) String() string {
 func (*ServerConfig) ProtoMessage() {}
 
 func (x *ServerConfig) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_proto_msgTypes[22]
+	mi := &file_bridge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1730,7 @@ func (x *ServerConfig) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerConfig.ProtoReflect.Descriptor instead.
 func (*ServerConfig) Descriptor() ([]byte, []int) {
-	return file_bridge_proto_rawDescGZIP(), []int{22}
+	return file_bridge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ServerConfig) GetDataDir() string {
@@ -1472,7 +1788,7 @@ type ServerStarted struct {
 
 func (x *ServerStarted) Reset() {
 	*x = ServerStarted{}
-	mi := &file_bridge_proto_msgTypes[23]
+	mi := &file_bridge_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1800,7 @@ func (x *ServerStarted) String() string {
 func (*ServerStarted) ProtoMessage() {}
 
 func (x *ServerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_bridge_proto_msgTypes[23]
+	mi := &file_bridge_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1813,7 @@ func (x *ServerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerStarted.ProtoReflect.Descriptor instead.
 func (*ServerStarted) Descriptor() ([]byte, []int) {
-	return file_bridge_proto_rawDescGZIP(), []int{23}
+	return file_bridge_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ServerStarted) GetEndpoint() string {
@@ -1620,7 +1936,27 @@ const file_bridge_proto_rawDesc = "" +
 	"\bProclaim\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\fR\x05value\">\n" +
 	"\x06Header\x124\n" +
-	"\x06header\x18\x01 \x01(\v2\x1c.etcdserverpb.ResponseHeaderR\x06header\"\xa9\x01\n" +
+	"\x06header\x18\x01 \x01(\v2\x1c.etcdserverpb.ResponseHeaderR\x06header\"5\n" +
+	"\vRwMutexLock\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x12\n" +
+	"\x04read\x18\x02 \x01(\bR\x04read\"c\n" +
+	"\tQueueItem\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x1f\n" +
+	"\bpriority\x18\x03 \x01(\rH\x00R\bpriority\x88\x01\x01B\v\n" +
+	"\t_priority\"@\n" +
+	"\tQueueTake\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1f\n" +
+	"\vby_priority\x18\x02 \x01(\bR\n" +
+	"byPriority\"\"\n" +
+	"\n" +
+	"QueueTaken\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\fR\x05value\"\x1b\n" +
+	"\aBarrier\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\"<\n" +
+	"\x12DoubleBarrierEnter\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\xa9\x01\n" +
 	"\fServerConfig\x12\x19\n" +
 	"\bdata_dir\x18\x01 \x01(\tR\adataDir\x12\x16\n" +
 	"\x06listen\x18\x02 \x01(\tR\x06listen\x12\x12\n" +
@@ -1648,7 +1984,7 @@ func file_bridge_proto_rawDescGZIP() []byte {
 	return file_bridge_proto_rawDescData
 }
 
-var file_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_bridge_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_bridge_proto_goTypes = []any{
 	(*Empty)(nil),                           // 0: etcdkit.bridge.v1.Empty
 	(*ClientConfig)(nil),                    // 1: etcdkit.bridge.v1.ClientConfig
@@ -1672,18 +2008,24 @@ var file_bridge_proto_goTypes = []any{
 	(*ElectionResume)(nil),                  // 19: etcdkit.bridge.v1.ElectionResume
 	(*Proclaim)(nil),                        // 20: etcdkit.bridge.v1.Proclaim
 	(*Header)(nil),                          // 21: etcdkit.bridge.v1.Header
-	(*ServerConfig)(nil),                    // 22: etcdkit.bridge.v1.ServerConfig
-	(*ServerStarted)(nil),                   // 23: etcdkit.bridge.v1.ServerStarted
-	(*etcdserverpb.WatchCreateRequest)(nil), // 24: etcdserverpb.WatchCreateRequest
-	(*etcdserverpb.ResponseHeader)(nil),     // 25: etcdserverpb.ResponseHeader
+	(*RwMutexLock)(nil),                     // 22: etcdkit.bridge.v1.RwMutexLock
+	(*QueueItem)(nil),                       // 23: etcdkit.bridge.v1.QueueItem
+	(*QueueTake)(nil),                       // 24: etcdkit.bridge.v1.QueueTake
+	(*QueueTaken)(nil),                      // 25: etcdkit.bridge.v1.QueueTaken
+	(*Barrier)(nil),                         // 26: etcdkit.bridge.v1.Barrier
+	(*DoubleBarrierEnter)(nil),              // 27: etcdkit.bridge.v1.DoubleBarrierEnter
+	(*ServerConfig)(nil),                    // 28: etcdkit.bridge.v1.ServerConfig
+	(*ServerStarted)(nil),                   // 29: etcdkit.bridge.v1.ServerStarted
+	(*etcdserverpb.WatchCreateRequest)(nil), // 30: etcdserverpb.WatchCreateRequest
+	(*etcdserverpb.ResponseHeader)(nil),     // 31: etcdserverpb.ResponseHeader
 }
 var file_bridge_proto_depIdxs = []int32{
 	2,  // 0: etcdkit.bridge.v1.ClientConfig.tls:type_name -> etcdkit.bridge.v1.TlsConfig
-	24, // 1: etcdkit.bridge.v1.WatchOptions.create:type_name -> etcdserverpb.WatchCreateRequest
+	30, // 1: etcdkit.bridge.v1.WatchOptions.create:type_name -> etcdserverpb.WatchCreateRequest
 	14, // 2: etcdkit.bridge.v1.MutexLock.bridge:type_name -> etcdkit.bridge.v1.PlainKey
-	25, // 3: etcdkit.bridge.v1.MutexLocked.header:type_name -> etcdserverpb.ResponseHeader
-	25, // 4: etcdkit.bridge.v1.Leadership.header:type_name -> etcdserverpb.ResponseHeader
-	25, // 5: etcdkit.bridge.v1.Header.header:type_name -> etcdserverpb.ResponseHeader
+	31, // 3: etcdkit.bridge.v1.MutexLocked.header:type_name -> etcdserverpb.ResponseHeader
+	31, // 4: etcdkit.bridge.v1.Leadership.header:type_name -> etcdserverpb.ResponseHeader
+	31, // 5: etcdkit.bridge.v1.Header.header:type_name -> etcdserverpb.ResponseHeader
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1696,13 +2038,14 @@ func file_bridge_proto_init() {
 	if File_bridge_proto != nil {
 		return
 	}
+	file_bridge_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bridge_proto_rawDesc), len(file_bridge_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -65,6 +65,24 @@ const (
 	ElectionObserve uint32 = 64
 	// ElectionResume: Makes a leadership of what an earlier campaign answered.
 	ElectionResume uint32 = 65
+	// RwMutexLock: Takes a lock for reading or for writing.
+	RwMutexLock uint32 = 54
+	// RwMutexUnlock: Gives a lock for reading or for writing back.
+	RwMutexUnlock uint32 = 55
+	// QueueEnqueue: Puts a value into a queue.
+	QueueEnqueue uint32 = 90
+	// QueueDequeue: Takes the first value out of a queue, waiting for one if need be.
+	QueueDequeue uint32 = 91
+	// BarrierHold: Lets a barrier down.
+	BarrierHold uint32 = 92
+	// BarrierRelease: Lifts a barrier.
+	BarrierRelease uint32 = 93
+	// BarrierWait: Waits until a barrier is lifted.
+	BarrierWait uint32 = 94
+	// DoubleBarrierEnter: Waits until enough have entered a barrier.
+	DoubleBarrierEnter uint32 = 95
+	// DoubleBarrierLeave: Waits until all who entered a barrier want to leave it.
+	DoubleBarrierLeave uint32 = 96
 	// ServerStart: Starts a server in this process; completes when it serves.
 	ServerStart uint32 = 80
 	// ServerStop: Stops a server; completes when it has stopped and its port is free. The handle is still to be closed.

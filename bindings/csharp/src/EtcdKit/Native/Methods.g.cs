@@ -98,6 +98,33 @@ internal static class Methods
     /// <summary>Makes a leadership of what an earlier campaign answered.</summary>
     internal const uint ElectionResume = 65;
 
+    /// <summary>Takes a lock for reading or for writing.</summary>
+    internal const uint RwMutexLock = 54;
+
+    /// <summary>Gives a lock for reading or for writing back.</summary>
+    internal const uint RwMutexUnlock = 55;
+
+    /// <summary>Puts a value into a queue.</summary>
+    internal const uint QueueEnqueue = 90;
+
+    /// <summary>Takes the first value out of a queue, waiting for one if need be.</summary>
+    internal const uint QueueDequeue = 91;
+
+    /// <summary>Lets a barrier down.</summary>
+    internal const uint BarrierHold = 92;
+
+    /// <summary>Lifts a barrier.</summary>
+    internal const uint BarrierRelease = 93;
+
+    /// <summary>Waits until a barrier is lifted.</summary>
+    internal const uint BarrierWait = 94;
+
+    /// <summary>Waits until enough have entered a barrier.</summary>
+    internal const uint DoubleBarrierEnter = 95;
+
+    /// <summary>Waits until all who entered a barrier want to leave it.</summary>
+    internal const uint DoubleBarrierLeave = 96;
+
     /// <summary>Starts a server in this process; completes when it serves.</summary>
     internal const uint ServerStart = 80;
 

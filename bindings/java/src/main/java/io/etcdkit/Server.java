@@ -127,7 +127,8 @@ public final class Server implements AutoCloseable {
         }
 
         /**
-         * Adds a flag of the command line.
+         * Adds a flag of the command line, for what this builder has no method for. {@link #start}
+         * fails on one that means nothing to a server inside a program, and names those which do.
          *
          * @param flag such as {@code --quota-backend-bytes=1000000}
          * @return this builder

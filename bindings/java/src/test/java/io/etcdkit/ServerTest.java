@@ -5,10 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.etcdkit.common.exception.ErrorCode;
 import io.etcdkit.common.exception.EtcdException;
+import io.etcdkit.kv.TxnResponse;
+import io.etcdkit.op.Op;
+import io.etcdkit.options.DeleteOption;
+import io.etcdkit.options.PutOption;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,6 +65,26 @@ class ServerTest {
                             EtcdException.class, () -> Server.builder().listen(address).start());
             assertTrue(error.getMessage().contains("in use"), error.getMessage());
         }
+    }
+
+    @Test
+    void flags_set_what_the_builder_has_no_method_for() throws Exception {
+        Op put = Op.put(KEY, KEY, PutOption.DEFAULT);
+        Op delete = Op.delete(ByteSequence.EMPTY, DeleteOption.builder().isPrefix(true).build());
+        try (Server server = Server.builder().flag("--max-txn-ops=1").start();
+                Client client = Client.builder().endpoints(server.endpoint()).build()) {
+            CompletableFuture<TxnResponse> both =
+                    client.getKVClient().txn().Then(put, delete).commit();
+            var error =
+                    assertThrows(ExecutionException.class, () -> both.get(20, TimeUnit.SECONDS));
+            assertTrue(error.getMessage().contains("too many operations"), error.getMessage());
+        }
+        var refused =
+                assertThrows(
+                        EtcdException.class,
+                        () -> Server.builder().flag("--cert-file=x").start());
+        assertEquals(ErrorCode.INVALID_ARGUMENT, refused.getErrorCode());
+        assertTrue(refused.getMessage().contains("--quota-backend-bytes"), refused.getMessage());
     }
 
     private static void write(Server server) throws Exception {

@@ -96,6 +96,33 @@ final class Methods {
     /** Makes a leadership of what an earlier campaign answered. */
     static final int ELECTION_RESUME = 65;
 
+    /** Takes a lock for reading or for writing. */
+    static final int RW_MUTEX_LOCK = 54;
+
+    /** Gives a lock for reading or for writing back. */
+    static final int RW_MUTEX_UNLOCK = 55;
+
+    /** Puts a value into a queue. */
+    static final int QUEUE_ENQUEUE = 90;
+
+    /** Takes the first value out of a queue, waiting for one if need be. */
+    static final int QUEUE_DEQUEUE = 91;
+
+    /** Lets a barrier down. */
+    static final int BARRIER_HOLD = 92;
+
+    /** Lifts a barrier. */
+    static final int BARRIER_RELEASE = 93;
+
+    /** Waits until a barrier is lifted. */
+    static final int BARRIER_WAIT = 94;
+
+    /** Waits until enough have entered a barrier. */
+    static final int DOUBLE_BARRIER_ENTER = 95;
+
+    /** Waits until all who entered a barrier want to leave it. */
+    static final int DOUBLE_BARRIER_LEAVE = 96;
+
     /** Starts a server in this process; completes when it serves. */
     static final int SERVER_START = 80;
 
