@@ -2,13 +2,18 @@
 //! packed into `dist/nuget`.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
 use crate::step::{Steps, command, installed, root, succeed};
 
 /// Starts the guided tour.
 pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
+
+/// The same as Mono runs it: built for .NET Framework.
+const TOUR_UNDER_MONO: &str =
+    "mono target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
 
 const TOUR_PROJECT: &str = "examples/csharp/EtcdKit.Tour.csproj";
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
@@ -59,6 +64,18 @@ pub(crate) fn steps(steps: &mut Steps) {
             "dotnet test bindings/csharp/tests/EtcdKit.Tests -c Release --no-build --nologo -v quiet",
         )
     });
+    if installed("mono") {
+        steps.step("csharp: the tour under Mono", tour_under_mono);
+    } else {
+        steps.skip("csharp: the tour under Mono", "mono is not installed");
+    }
+}
+
+/// Mono sees what .NET sees, and ends.
+fn tour_under_mono() -> anyhow::Result<()> {
+    let (mono, dotnet) = (output(TOUR_UNDER_MONO)?, output(TOUR)?);
+    ensure!(mono == dotnet, "the tour saw\n{mono}under Mono, and\n{dotnet}under .NET");
+    Ok(())
 }
 
 /// Writes `dist/nuget`, with the native library from the folder where cargo has put it.
@@ -84,14 +101,24 @@ pub(crate) fn pack(built: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command line whose program finds the native library in the release build.
-fn with_library(line: &str) -> anyhow::Result<()> {
+/// A command whose program finds the native library, and our server, in the release build.
+fn beside_library(line: &str) -> Command {
     let release = root().join("target/release");
-    let status = command(line)
-        .env("ETCDKIT_NATIVE", &release)
-        .env("ETCDKIT", release.join("etcdkit"))
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut program = command(line);
+    program.env("ETCDKIT_NATIVE", &release).env("ETCDKIT", release.join("etcdkit"));
+    program
+}
+
+/// What a program prints that ends well.
+fn output(line: &str) -> anyhow::Result<String> {
+    let done = beside_library(line).stderr(Stdio::inherit()).output();
+    let done = done.with_context(|| format!("cannot start `{line}`"))?;
+    ensure!(done.status.success(), "`{line}` ended with {}", done.status);
+    Ok(String::from_utf8(done.stdout)?)
+}
+
+fn with_library(line: &str) -> anyhow::Result<()> {
+    let status = beside_library(line).status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` ended with {status}");
     }

@@ -19,16 +19,15 @@ internal sealed unsafe class Api
     private static readonly object Gate = new();
     private static Api? _loaded;
 
-#if !NET8_0_OR_GREATER
-    // Kept for the life of the process: the core calls it from its own threads.
-    private static readonly CompletionDelegate KeptAlive = OnCompletion;
-#endif
-
     private readonly delegate* unmanaged[Cdecl]<byte*> _version;
-    private readonly delegate* unmanaged[Cdecl]<ulong, uint, byte*, nuint, long, IntPtr, ulong, ulong> _start;
     private readonly delegate* unmanaged[Cdecl]<ulong, void> _cancel;
     private readonly delegate* unmanaged[Cdecl]<ulong, void> _close;
+#if NET8_0_OR_GREATER
+    private readonly delegate* unmanaged[Cdecl]<ulong, uint, byte*, nuint, long, IntPtr, ulong, ulong> _start;
     private readonly IntPtr _completion;
+#else
+    private readonly ResultQueue _results;
+#endif
 
     private Api(IntPtr library)
     {
@@ -41,21 +40,16 @@ internal sealed unsafe class Api
         }
 
         _version = (delegate* unmanaged[Cdecl]<byte*>)LibraryFile.Export(library, "etcdkit_version");
-        _start = (delegate* unmanaged[Cdecl]<ulong, uint, byte*, nuint, long, IntPtr, ulong, ulong>)LibraryFile.Export(library, "etcdkit_start");
         _cancel = (delegate* unmanaged[Cdecl]<ulong, void>)LibraryFile.Export(library, "etcdkit_cancel");
         _close = (delegate* unmanaged[Cdecl]<ulong, void>)LibraryFile.Export(library, "etcdkit_close");
         Library = library;
 #if NET8_0_OR_GREATER
+        _start = (delegate* unmanaged[Cdecl]<ulong, uint, byte*, nuint, long, IntPtr, ulong, ulong>)LibraryFile.Export(library, "etcdkit_start");
         _completion = (IntPtr)(delegate* unmanaged[Cdecl]<NativeResult*, void>)&OnCompletion;
 #else
-        _completion = Marshal.GetFunctionPointerForDelegate(KeptAlive);
+        _results = new ResultQueue(library);
 #endif
     }
-
-#if !NET8_0_OR_GREATER
-    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-    private delegate void CompletionDelegate(NativeResult* result);
-#endif
 
     /// <summary>The loaded core.</summary>
     /// <exception cref="DllNotFoundException">It cannot be found; the message says where it was looked for.</exception>
@@ -82,7 +76,11 @@ internal sealed unsafe class Api
         var tag = (ulong)(long)GCHandle.ToIntPtr(GCHandle.Alloc(completion));
         fixed (byte* data = request)
         {
+#if NET8_0_OR_GREATER
             return _start(target, method, data, (nuint)request.Length, timeoutMs, _completion, tag);
+#else
+            return _results.Start(target, method, data, (nuint)request.Length, timeoutMs, tag);
+#endif
         }
     }
 
@@ -97,19 +95,15 @@ internal sealed unsafe class Api
         lock (Gate) return _loaded ??= new Api(LibraryFile.Load());
     }
 
-    // Runs on a thread of the core, which must neither wait nor see an exception.
 #if NET8_0_OR_GREATER
+    // Runs on a thread of the core, which must neither wait nor see an exception.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnCompletion(NativeResult* result) => Deliver(result);
 #endif
-    private static void OnCompletion(NativeResult* result)
+
+    /// <summary>Hands a result to whoever waits for it.</summary>
+    internal static void Deliver(NativeResult* result)
     {
-#if !NET8_0_OR_GREATER
-        // Mono counts the core's threads as its own from here on, and would wait for them at the end of the process.
-        if (!System.Threading.Thread.CurrentThread.IsBackground) System.Threading.Thread.CurrentThread.IsBackground = true;
-#endif
-        var handle = GCHandle.FromIntPtr((IntPtr)(long)result->Tag);
-        var completion = (Completion)handle.Target!;
-        handle.Free();
         Outcome outcome;
         try
         {
@@ -120,6 +114,15 @@ internal sealed unsafe class Api
             outcome = Outcome.Failed((int)ErrorKind.ResourceExhausted, "there is no memory for the response");
         }
 
+        Complete(result->Tag, outcome);
+    }
+
+    /// <summary>Completes the call with this tag, which means nothing more after that.</summary>
+    internal static void Complete(ulong tag, in Outcome outcome)
+    {
+        var handle = GCHandle.FromIntPtr((IntPtr)(long)tag);
+        var completion = (Completion)handle.Target!;
+        handle.Free();
         completion.Complete(outcome);
     }
 }
