@@ -12,8 +12,7 @@ use crate::step::{Steps, command, installed, root, succeed};
 pub(crate) const TOUR: &str = "dotnet target/dotnet/bin/EtcdKit.Tour/release_net10.0/EtcdKit.Tour.dll";
 
 /// The same as Mono runs it: built for .NET Framework.
-const TOUR_UNDER_MONO: &str =
-    "mono target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
+const TOUR_UNDER_MONO: &str = "mono target/dotnet/bin/EtcdKit.Tour/release_netstandard2.0/EtcdKit.Tour.dll";
 
 const TOUR_PROJECT: &str = "examples/csharp/EtcdKit.Tour.csproj";
 const SOLUTION: &str = "bindings/csharp/EtcdKit.slnx";
