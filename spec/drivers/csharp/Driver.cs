@@ -95,6 +95,7 @@ internal sealed partial class Driver
             "close" => Close(client, line),
             "put" or "get" or "del" or "compact" or "txn" => await KvAsync(line, client, cancel),
             "grant" or "revoke" or "keepalive" or "ttl" or "leases" => await LeaseAsync(line, client, cancel),
+            "auth" => await AuthAsync(line, client, cancel),
             "watch" => await WatchAsync(line, client, cancel),
             "unwatch" => Unwatch(line, client),
             "lock" or "unlock" or "rpc_lock" or "rpc_unlock" => await LockAsync(line, client, cancel),

@@ -121,6 +121,10 @@ func (d *driver) perform(ctx context.Context, request *line) (answer, error) {
 		return d.watch(ctx, client, request)
 	case "observe":
 		return d.observe(ctx, client, request)
+	case "auth":
+		ctx, cancel := client.limit(ctx)
+		defer cancel()
+		return administer(ctx, client, request)
 	case "lock", "unlock", "campaign", "proclaim", "resign", "leader":
 		ctx, cancel := client.limit(ctx)
 		defer cancel()

@@ -128,6 +128,8 @@ public final class Driver {
                 locks.remove(lock).unlock().get();
                 sessions.remove(lock).close();
                 return line.ok();
+            case "auth":
+                return new Administration(line, client(line).getAuthClient()).perform();
             case "rpc_lock":
                 var locked =
                         client(line).getLockClient().lock(line.bytes("name"), line.number("lease"));

@@ -1,12 +1,14 @@
 // The driver of the behaviour spec for Node and Bun: lines in, calls of the SDK, lines out.
 
 import { createInterface } from 'node:readline';
-import { Etcd3, EtcdLockFailedError } from 'etcdkit';
+import { Etcd3, EtcdLockFailedError, Range } from 'etcdkit';
 import * as protocol from './protocol.mjs';
 import { Line, Unsupported } from './protocol.mjs';
 
 // What the SDK puts before the names of its elections.
 const ELECTION_PREFIX = 'election/';
+
+const capitalized = word => word[0].toUpperCase() + word.slice(1);
 
 const objects = new Map();
 const aborts = new Map();
@@ -150,6 +152,33 @@ const VERBS = {
   async leases(_line, client, options) {
     const { leases } = await client.leaseClient.leaseLeases(options);
     return [`count=${leases.length}`, ...leases.map(({ ID }) => `lease=${ID}`)];
+  },
+
+  // ---- Users and roles -------------------------------------------------------------------------
+
+  async auth(line, client, options) {
+    const user = client.user(line.text('user'));
+    const role = client.role(line.text('role'));
+    const range = new Range(line.data('key'), line.data('end'));
+    const administer = {
+      user_add: () => user.create(line.text('password'), options),
+      user_delete: () => user.delete(options),
+      user_password: () => user.setPassword(line.text('password'), options),
+      user_grant: () => user.addRole(role, options),
+      user_revoke: () => user.removeRole(role, options),
+      user_get: async () => protocol.names('.role', await user.roles(options)),
+      users: async () => protocol.names('.user', await client.getUsers()),
+      role_add: () => role.create(options),
+      role_delete: () => role.delete(options),
+      role_grant: () => role.grant({ permission: capitalized(line.text('right')), range }, options),
+      role_revoke: () => role.revoke({ permission: 'Read', range }, options),
+      role_get: async () => protocol.rights(await role.permissions(options)),
+      roles: async () => protocol.names('.role', await client.getRoles()),
+      enable: () => client.auth.authEnable(options),
+      disable: () => client.auth.authDisable(options),
+    };
+    const told = await administer[line.text('do')]();
+    return Array.isArray(told) ? told : [];
   },
 
   // ---- Watch -----------------------------------------------------------------------------------

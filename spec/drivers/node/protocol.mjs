@@ -236,3 +236,17 @@ function responseParts(operation) {
       return [`r=txn:${flag(response.succeeded)}`, ...response.responses.flatMap(responseParts), 'r=end'];
   }
 }
+
+/** Things with a name, as an answer tells them. */
+export function names(field, named) {
+  return [`count=${named.length}`, ...named.map(({ name }) => `${field}=${name}`)];
+}
+
+/** The permissions of a role. */
+export function rights(permissions) {
+  const text = ({ permission, range }) => {
+    const [start, end] = [range.start, range.end].map(bytes => Buffer.from(bytes).toString('hex'));
+    return `${permission.toLowerCase()}:${start}:${end === '00' ? '' : end}`;
+  };
+  return [`count=${permissions.length}`, ...permissions.map(one => `.right=${text(one)}`)];
+}

@@ -34,6 +34,7 @@ class Driver:
             "revoke": self._revoke,
             "keepalive": self._keep_alive,
             "ttl": self._time_to_live,
+            "auth": self._auth,
             "watch": self._watch,
             "unwatch": self._unwatch,
             "lock": self._lock,
@@ -139,6 +140,9 @@ class Driver:
         return parts + [f"key={key.hex()}" for key in info.keys]
 
     # ---- Watch ---------------------------------------------------------------------------------
+
+    def _auth(self, line: Line, client: Any) -> list[str]:
+        return protocol.administration_parts(line, protocol.administration(line, client))
 
     def _watch(self, line: Line, client: Any) -> list[str]:
         options = protocol.watch_options(line, etcdrpc.WatchCreateRequest)

@@ -31,6 +31,7 @@ class Driver:
             "revoke": self._revoke,
             "keepalive": self._keep_alive,
             "ttl": self._time_to_live,
+            "auth": self._auth,
             "watch": self._watch,
             "unwatch": self._unwatch,
             "lock": self._lock,
@@ -143,6 +144,9 @@ class Driver:
         return parts + [f"key={key.hex()}" for key in info.keys]
 
     # ---- Watch ---------------------------------------------------------------------------------
+
+    async def _auth(self, line: Line, client: Any) -> list[str]:
+        return protocol.administration_parts(line, await protocol.administration(line, client))
 
     async def _watch(self, line: Line, client: Any) -> None:
         options = protocol.watch_options(line, etcdrpc.WatchCreateRequest)

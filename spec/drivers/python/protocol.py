@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from etcdkit import transactions, utils
@@ -24,6 +25,9 @@ class Line:
     def text(self, name: str) -> str:
         return self._by_name[name]
 
+    def get(self, name: str) -> str | None:
+        return self._by_name.get(name)
+
     def data(self, name: str) -> bytes:
         return bytes.fromhex(self._by_name.get(name, ""))
 
@@ -40,6 +44,41 @@ def seconds(line: Line, name: str) -> float | None:
 def credentials(line: Line) -> dict[str, str]:
     """What the client of an ``open`` logs in with; nothing where it does not."""
     return {name: line.text(name) for name in ("user", "password") if line.has(name)}
+
+
+def administration(line: Line, client: Any) -> Any:
+    """The call of an ``auth`` line; its result is awaitable where the client's are."""
+    user, password, role = (line.get(name) for name in ("user", "password", "role"))
+    key, end = line.data("key"), line.data("end") or None
+    calls: dict[str, Callable[[], Any]] = {
+        "user_add": lambda: client.user_add(user, password),
+        "user_delete": lambda: client.user_delete(user),
+        "user_password": lambda: client.user_change_password(user, password),
+        "user_grant": lambda: client.user_grant_role(user, role),
+        "user_revoke": lambda: client.user_revoke_role(user, role),
+        "user_get": lambda: client.user_roles(user),
+        "users": client.users,
+        "role_add": lambda: client.role_add(role),
+        "role_delete": lambda: client.role_delete(role),
+        "role_grant": lambda: client.role_grant_permission(role, key, line.get("right"), end),
+        "role_revoke": lambda: client.role_revoke_permission(role, key, end),
+        "role_get": lambda: client.role_permissions(role),
+        "roles": client.roles,
+        "enable": client.auth_enable,
+        "disable": client.auth_disable,
+    }
+    return calls[line.text("do")]()
+
+
+def administration_parts(line: Line, told: Any) -> list[str]:
+    """What an ``auth`` line answers."""
+    fields = {"users": ".user", "user_get": ".role", "roles": ".role", "role_get": ".right"}
+    field = fields.get(line.text("do"))
+    if field is None:
+        return []
+    if field == ".right":
+        told = [f"{right}:{key.hex()}:{end.hex()}" for right, key, end in told]
+    return [f"count={len(told)}", *(f"{field}={name}" for name in told)]
 
 
 class Unsupported(Exception):

@@ -1,6 +1,7 @@
 //! The driver of the behaviour spec for Rust: performs the lines of `spec/PROTOCOL.md` with the public API of
 //! the `etcdkit` crate. It asserts nothing; the runner does.
 
+mod auth;
 mod concurrency;
 mod kv;
 mod lease;
@@ -110,6 +111,7 @@ impl Driver {
             "close" => self.close(line).await,
             "cancel" => self.cancel(line).await,
             "put" | "get" | "del" | "compact" => kv::perform(&self.client(line).await?, line).await,
+            "auth" => auth::perform(&self.client(line).await?, line).await,
             "txn" => txn::perform(&self.client(line).await?, line).await,
             "grant" | "revoke" | "keepalive" | "ttl" | "leases" => {
                 lease::perform(&self.client(line).await?, line).await

@@ -35,6 +35,7 @@ const POSITIONAL: &[(&str, &[&str])] = &[
     ("leader", &["name"]),
     ("observe", &["@", "name"]),
     ("cancel", &["*call"]),
+    ("auth", &["do"]),
     ("rpc", &["method", "body"]),
     ("login", &["name", "value"]),
     ("token", &["value"]),
@@ -47,8 +48,10 @@ const POSITIONAL: &[(&str, &[&str])] = &[
 
 const BYTES: &[&str] = &["key", "value", "end", "name"];
 /// Words that stay as they are.
-const TEXT: &[&str] =
-    &["kind", "layout", "order", "target", "watch", "lock", "leader", "call", "method", "user", "password"];
+const TEXT: &[&str] = &[
+    "call", "do", "kind", "layout", "leader", "lock", "method", "order", "password", "right", "role",
+    "target", "user", "watch",
+];
 
 type Fields = Vec<(String, String)>;
 
