@@ -7,6 +7,7 @@ import io.etcdkit.bridge.v1.Empty;
 import io.etcdkit.bridge.v1.MutexHeld;
 import io.etcdkit.bridge.v1.MutexLock;
 import io.etcdkit.bridge.v1.MutexLocked;
+import io.etcdkit.bridge.v1.PlainKey;
 import io.etcdkit.common.exception.ErrorCode;
 import io.etcdkit.common.exception.EtcdException;
 import io.etcdkit.common.exception.EtcdExceptionFactory;
@@ -51,9 +52,10 @@ final class MutexImpl implements Mutex {
         option.getPlainKey()
                 .ifPresent(
                         key ->
-                                request.getBridgeBuilder()
-                                        .setKey(Bytes.of(key))
-                                        .setValue(Bytes.of(option.getPlainValue())));
+                                request.setBridge(
+                                        PlainKey.newBuilder()
+                                                .setKey(Bytes.of(key))
+                                                .setValue(Bytes.of(option.getPlainValue()))));
         return request;
     }
 
