@@ -81,8 +81,7 @@ class ServerTest {
         }
         var refused =
                 assertThrows(
-                        EtcdException.class,
-                        () -> Server.builder().flag("--cert-file=x").start());
+                        EtcdException.class, () -> Server.builder().flag("--cert-file=x").start());
         assertEquals(ErrorCode.INVALID_ARGUMENT, refused.getErrorCode());
         assertTrue(refused.getMessage().contains("--quota-backend-bytes"), refused.getMessage());
     }

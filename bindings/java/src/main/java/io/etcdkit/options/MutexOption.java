@@ -7,7 +7,9 @@ import java.util.Optional;
 
 /** Which keys make a lock of a session. */
 public final class MutexOption {
-    /** The defaults: the line of keys that {@code etcdctl lock} and Go's client use, and no more. */
+    /**
+     * The defaults: the line of keys that {@code etcdctl lock} and Go's client use, and no more.
+     */
     public static final MutexOption DEFAULT = builder().build();
 
     private final ByteSequence plainKey;
