@@ -58,7 +58,8 @@ class CoordinationTest extends WithServer {
 
     @Test
     void the_owner_is_told_that_its_lease_ended() throws Exception {
-        try (Session session = get(client.openSession(TTL))) {
+        // A session notices at its next renewal, after a third of its time.
+        try (Session session = get(client.openSession(Duration.ofSeconds(6)))) {
             Mutex.Held held = get(session.mutex(bytes("c/b")).lock());
             CompletableFuture<Void> lost = held.lost();
             CompletableFuture<Void> done = session.done();
