@@ -124,8 +124,12 @@ pub(crate) fn report(verdict: Verdict, status: Status) -> Error {
     }
 }
 
-/// A broken connection is told as Unavailable with its cause, whatever code the transport chose.
+/// A broken connection is told as Unavailable with its cause, whatever code the transport chose, and a response that is
+/// too long as in every other client.
 fn readable(status: Status) -> Status {
+    if let Some(status) = too_long(&status) {
+        return status;
+    }
     let Some(cause) = status.source() else {
         return status;
     };
@@ -140,6 +144,15 @@ fn readable(status: Status) -> Status {
         format!("{}: {text}", status.message())
     };
     Status::unavailable(message)
+}
+
+/// A response longer than the client takes is OutOfRange to the transport, and ResourceExhausted to gRPC's other
+/// clients, which say it so.
+fn too_long(status: &Status) -> Option<Status> {
+    let sizes = status.message().strip_prefix("Error, decoded message length too large: found ")?;
+    let (size, limit) = sizes.strip_suffix(" bytes")?.split_once(" bytes, the limit is: ")?;
+    let text = format!("received message larger than max ({size} vs. {limit})");
+    Some(Status::resource_exhausted(text))
 }
 
 /// The pause before a round over the endpoints, with a fifth of jitter so that clients do not march in step.
@@ -199,6 +212,17 @@ mod tests {
             assert_eq!(judge(Class::Read, &status), read, "read: {case}");
             assert_eq!(judge(Class::Write, &status), write, "write: {case}");
         }
+    }
+
+    #[test]
+    fn a_response_that_is_too_long_is_told_as_grpc_tells_it() {
+        // The transport's own words: if they change, this must.
+        let text = "Error, decoded message length too large: found 27066 bytes, the limit is: 20000 bytes";
+        let error = report(Verdict::FailUnknown, Status::out_of_range(text));
+        assert_eq!(error.code(), Code::ResourceExhausted);
+        assert_eq!(error.message(), "received message larger than max (27066 vs. 20000)");
+        assert!(error.outcome_unknown());
+        assert_eq!(report(Verdict::Fail, Status::from(EtcdError::Compacted)).code(), Code::OutOfRange);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Actor {
 
 #[derive(Debug)]
 enum Means {
-    Sdk { actor: Actor, bridge: bool },
+    Sdk { actor: Box<Actor>, bridge: bool },
     Etcdctl { program: PathBuf, endpoint: String },
 }
 
@@ -141,7 +141,7 @@ impl Contender {
         endpoint: &str,
     ) -> Result<Self> {
         let driver = Driver::start(language, programs).await?;
-        let means = Means::Sdk { actor: Actor::on(driver, endpoint).await?, bridge };
+        let means = Means::Sdk { actor: Box::new(Actor::on(driver, endpoint).await?), bridge };
         let keys = if bridge { Keys::BRIDGE } else { language.lock_keys() };
         Ok(Contender { name: language.name(), keys, means })
     }
