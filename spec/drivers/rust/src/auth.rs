@@ -8,19 +8,35 @@ use crate::line::{Line, hex};
 pub(crate) async fn perform(client: &Client, line: &Line) -> Result<Line> {
     let text = |name: &str| line.get(name).with_context(|| format!("auth needs {name}"));
     match text("do")? {
-        "user_add" => drop(client.user_add(text("user")?, text("password")?, None).await?),
-        "user_delete" => drop(client.user_delete(text("user")?).await?),
-        "user_password" => drop(client.user_change_password(text("user")?, text("password")?).await?),
-        "user_grant" => drop(client.user_grant_role(text("user")?, text("role")?).await?),
-        "user_revoke" => drop(client.user_revoke_role(text("user")?, text("role")?).await?),
+        "user_add" => {
+            client.user_add(text("user")?, text("password")?, None).await?;
+        }
+        "user_delete" => {
+            client.user_delete(text("user")?).await?;
+        }
+        "user_password" => {
+            client.user_change_password(text("user")?, text("password")?).await?;
+        }
+        "user_grant" => {
+            client.user_grant_role(text("user")?, text("role")?).await?;
+        }
+        "user_revoke" => {
+            client.user_revoke_role(text("user")?, text("role")?).await?;
+        }
         "user_get" => return Ok(names(line, ".role", client.user_get(text("user")?).await?.roles())),
         "users" => return Ok(names(line, ".user", client.user_list().await?.users())),
-        "role_add" => drop(client.role_add(text("role")?).await?),
-        "role_delete" => drop(client.role_delete(text("role")?).await?),
-        "role_grant" => drop(client.role_grant_permission(text("role")?, permission(line)?).await?),
+        "role_add" => {
+            client.role_add(text("role")?).await?;
+        }
+        "role_delete" => {
+            client.role_delete(text("role")?).await?;
+        }
+        "role_grant" => {
+            client.role_grant_permission(text("role")?, permission(line)?).await?;
+        }
         "role_revoke" => {
             let options = RoleRevokePermissionOptions::new().with_range_end(line.bytes("end")?);
-            drop(client.role_revoke_permission(text("role")?, line.bytes("key")?, Some(options)).await?);
+            client.role_revoke_permission(text("role")?, line.bytes("key")?, Some(options)).await?;
         }
         "role_get" => {
             let permissions = client.role_get(text("role")?).await?.permissions();
@@ -28,8 +44,12 @@ pub(crate) async fn perform(client: &Client, line: &Line) -> Result<Line> {
             return Ok(names(line, ".right", &rights));
         }
         "roles" => return Ok(names(line, ".role", client.role_list().await?.roles())),
-        "enable" => drop(client.auth_enable().await?),
-        "disable" => drop(client.auth_disable().await?),
+        "enable" => {
+            client.auth_enable().await?;
+        }
+        "disable" => {
+            client.auth_disable().await?;
+        }
         other => bail!("auth cannot {other}"),
     }
     Ok(line.ok())
