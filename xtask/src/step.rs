@@ -62,6 +62,7 @@ enum Outcome {
     Passed,
     Failed(String),
     Skipped(String),
+    LeftOut(String),
 }
 
 /// Steps run so far.
@@ -106,6 +107,13 @@ impl Steps {
         }
     }
 
+    /// Notes that something is not here which nobody has to have, CI neither.
+    pub(crate) fn leave_out(&mut self, name: &str, why: &str) {
+        if self.only.as_ref().is_none_or(|only| name.contains(only.as_str())) {
+            self.done.push((name.to_owned(), Outcome::LeftOut(why.to_owned()), Duration::ZERO));
+        }
+    }
+
     /// Prints the summary and fails if a step failed. With `CI=true` a skipped step is a failure too.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         let strict = std::env::var("CI").is_ok_and(|ci| ci == "true");
@@ -121,10 +129,11 @@ impl Steps {
             let (word, note) = match outcome {
                 Outcome::Passed => ("passed", ""),
                 Outcome::Failed(why) => ("FAILED", why.as_str()),
-                Outcome::Skipped(why) => ("SKIPPED", why.as_str()),
+                Outcome::Skipped(why) | Outcome::LeftOut(why) => ("SKIPPED", why.as_str()),
             };
             match outcome {
                 Outcome::Passed => passed += 1,
+                Outcome::LeftOut(_) => skipped += 1,
                 Outcome::Skipped(_) if !strict => skipped += 1,
                 Outcome::Failed(_) | Outcome::Skipped(_) => failed += 1,
             }
