@@ -1,5 +1,6 @@
 //! The etcdkit binary: called as `etcdkit`, `etcd`, `etcdctl` or `etcdutl` it behaves as that program.
 
+mod cluster;
 mod console;
 mod ctl;
 mod platform;
@@ -19,6 +20,7 @@ etcdkit: an etcd-compatible server and client
 
 Usage:
   etcdkit server [flags]     run the server; the flags are etcd's
+  etcdkit cluster start      run a cluster of several members on this machine
   etcdkit COMMAND [flags]    any command of etcdctl, such as put, get, watch
   etcdkit tree [PREFIX]      shows keys as a tree
   etcdkit history KEY        shows every change of a key that is still known
@@ -66,6 +68,7 @@ fn etcdkit(mut args: Vec<OsString>) -> ExitCode {
             println!("etcdkit version: {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+        Some("cluster") => cluster::main(args.split_off(1)),
         Some("server") => server::main(args.split_off(1)),
         Some("ctl") => ctl::main(args.split_off(1)),
         Some("util") => util::main(args.split_off(1)),

@@ -91,3 +91,34 @@ pub(crate) fn child_exit(status: ExitStatus) -> (u8, String) {
     let code = status.code().unwrap_or(-1);
     (code as u8, format!("exit status {code}"))
 }
+
+/// Keeps the signals of the terminal, such as that of Ctrl-C, from a child: it is told by us, once.
+pub(crate) fn in_own_group(command: &mut std::process::Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// Asks a process of ours to stop. On Windows Ctrl-C has told it already.
+pub(crate) fn ask_to_stop(id: u32) {
+    #[cfg(unix)]
+    signal(id, nix::sys::signal::Signal::SIGTERM);
+    #[cfg(not(unix))]
+    let _ = id;
+}
+
+/// Ends a process of ours that did not stop.
+pub(crate) fn kill(id: u32) {
+    #[cfg(unix)]
+    signal(id, nix::sys::signal::Signal::SIGKILL);
+    #[cfg(not(unix))]
+    let _ = id;
+}
+
+#[cfg(unix)]
+fn signal(id: u32, signal: nix::sys::signal::Signal) {
+    let Ok(id) = i32::try_from(id) else { return };
+    // One that has ended meanwhile needs none.
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal);
+}

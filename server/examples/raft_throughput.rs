@@ -1,13 +1,14 @@
 //! How fast the log and consensus are by themselves: one node, a state machine that does nothing, real
 //! syncs. Usage: `raft_throughput [DIR] [SECONDS]`; a file system in memory gives meaningless figures.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcdkit_proto::etcdserverpb::PutRequest;
-use etcdkit_server::apply::{ApplyError, Progress, RunEntry, StateMachine};
+use etcdkit_server::apply::{ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine};
 use etcdkit_server::command::{Applied, Command, Operation, Outcome};
 use etcdkit_server::io::disk::DiskIo;
 use etcdkit_server::raft::{RaftNode, RaftOptions};
@@ -36,6 +37,24 @@ impl StateMachine for Nothing {
 
     fn flush(&mut self) -> Result<(), ApplyError> {
         Ok(())
+    }
+
+    fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(Nothing::default())
+    }
+
+    fn install(&mut self, _: Received) -> Result<(), ApplyError> {
+        Ok(())
+    }
+}
+
+impl Snapshots for Nothing {
+    fn export(&self, _: &mut dyn Write) -> Result<(), ApplyError> {
+        Ok(())
+    }
+
+    fn receive(&self, _: &mut dyn Read) -> Result<Received, ApplyError> {
+        Ok(Received { progress: Progress::default(), incoming: None })
     }
 }
 

@@ -69,6 +69,12 @@ impl Alarms {
         Ok(alarms)
     }
 
+    /// Takes over the alarms of another member.
+    pub(crate) fn adopt(&self, other: Alarms) {
+        *self.raised.write() = other.raised.into_inner();
+        self.note_kinds();
+    }
+
     /// The alarms of a kind, or of all kinds with [`AlarmType::None`].
     pub fn list(&self, kind: AlarmType) -> Vec<AlarmMember> {
         let raised = self.raised.read();

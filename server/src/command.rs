@@ -130,7 +130,7 @@ fn branch_cost(branch: &[RequestOp]) -> u64 {
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct ClusterCommand {
     /// What to do.
-    #[prost(oneof = "ClusterOperation", tags = "1, 2, 3")]
+    #[prost(oneof = "ClusterOperation", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub operation: Option<ClusterOperation>,
 }
 
@@ -157,6 +157,18 @@ pub enum ClusterOperation {
     /// Note that it is not.
     #[prost(message, tag = "3")]
     CancelDowngrade(CancelDowngrade),
+    /// What a member tells of itself when it has started.
+    #[prost(message, tag = "4")]
+    Attributes(MemberAttributes),
+    /// A new member.
+    #[prost(message, tag = "5")]
+    AddMember(NewMember),
+    /// A member goes, for good.
+    #[prost(message, tag = "6")]
+    RemoveMember(MemberId),
+    /// A learner becomes a voter.
+    #[prost(message, tag = "7")]
+    PromoteMember(MemberId),
 }
 
 /// Addresses of a member.
@@ -168,6 +180,45 @@ pub struct PeerUrls {
     /// Its addresses, as they were given.
     #[prost(string, repeated, tag = "2")]
     pub urls: Vec<String>,
+}
+
+/// A member by its id.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct MemberId {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+}
+
+/// What a member tells of itself.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct MemberAttributes {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// Where clients reach it.
+    #[prost(string, repeated, tag = "3")]
+    pub client_urls: Vec<String>,
+}
+
+/// A member to be. Its id was chosen by the proposer and is nobody's.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct NewMember {
+    /// Its id.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+    /// Where other members will reach it.
+    #[prost(string, repeated, tag = "2")]
+    pub peer_urls: Vec<String>,
+    /// Whether it has no vote at first.
+    #[prost(bool, tag = "3")]
+    pub learner: bool,
+    /// Learners allowed at the same time.
+    #[prost(uint32, tag = "4")]
+    pub learners_max: u32,
 }
 
 /// The version to downgrade to.

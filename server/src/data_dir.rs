@@ -7,6 +7,7 @@
 //! <data-dir>/member/log/       the write-ahead log
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,11 +97,41 @@ pub struct Identity {
 impl Identity {
     /// The ids etcd derives for the only member of a new cluster: from its peer URLs and the token.
     pub fn of_single_member(peer_urls: &[MemberUrl], token: &str) -> Self {
-        let mut urls: Vec<String> = peer_urls.iter().map(MemberUrl::to_string).collect();
-        urls.sort();
-        let member_id = leading_u64(format!("{}{token}", urls.concat()).as_bytes());
+        let member_id = member_id(peer_urls, token);
         Identity { member_id, cluster_id: leading_u64(&member_id.to_be_bytes()) }
     }
+
+    /// The ids etcd derives for one of the founders of a cluster: from the peer URLs of all of them and the token.
+    ///
+    /// # Errors
+    /// When the name is not that of a founder.
+    pub fn of_founder(
+        members: &BTreeMap<String, Vec<MemberUrl>>,
+        name: &str,
+        token: &str,
+    ) -> Result<Self, ConfigError> {
+        let own = members.get(name).ok_or_else(|| {
+            ConfigError(format!("couldn't find local name {name:?} in the initial cluster configuration"))
+        })?;
+        let mut ids: Vec<u64> = members.values().map(|urls| member_id(urls, token)).collect();
+        ids.sort_unstable();
+        let bytes: Vec<u8> = ids.into_iter().flat_map(u64::to_be_bytes).collect();
+        Ok(Identity { member_id: member_id(own, token), cluster_id: leading_u64(&bytes) })
+    }
+}
+
+/// The id etcd derives for a member that founds its cluster.
+pub(crate) fn member_id(peer_urls: &[MemberUrl], token: &str) -> u64 {
+    let mut urls: Vec<String> = peer_urls.iter().map(MemberUrl::to_string).collect();
+    urls.sort();
+    leading_u64(format!("{}{token}", urls.concat()).as_bytes())
+}
+
+/// The id etcd derives for a member that is added later, `seconds` after the epoch.
+pub(crate) fn added_member_id(peer_urls: &[String], seconds: u64) -> u64 {
+    let mut urls = peer_urls.to_vec();
+    urls.sort();
+    leading_u64(format!("{}{seconds}", urls.concat()).as_bytes())
 }
 
 fn leading_u64(text: &[u8]) -> u64 {
@@ -250,6 +281,21 @@ mod tests {
         let identity = identity();
         assert_eq!(format!("{:x}", identity.member_id), "8e9e05c52164694d");
         assert_eq!(format!("{:x}", identity.cluster_id), "cdf818194e3a8c32");
+    }
+
+    #[test]
+    fn ids_of_founders_are_those_etcd_derives() {
+        let founder = |name: &str, port| (name.to_owned(), vec![MemberUrl::http("127.0.0.1", port)]);
+        let members =
+            BTreeMap::from([founder("infra1", 12380), founder("infra2", 22380), founder("infra3", 32380)]);
+        let ids = ["infra1", "infra2", "infra3"].map(|name| {
+            let identity = Identity::of_founder(&members, name, "etcd-cluster-1").unwrap();
+            (format!("{:x}", identity.member_id), format!("{:x}", identity.cluster_id))
+        });
+        let cluster = "ef37ad9dc622a7c4".to_owned();
+        let expected = ["8211f1d0f64f3269", "91bc3c398fb3c146", "fd422379fda50e48"];
+        assert_eq!(ids, expected.map(|id| (id.to_owned(), cluster.clone())));
+        assert!(Identity::of_founder(&members, "infra4", "etcd-cluster-1").is_err());
     }
 
     #[test]

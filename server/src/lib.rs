@@ -2,30 +2,37 @@
 //! language bindings are thin users of it.
 //!
 //! A write passes `api` -> `propose` -> `raft` -> (`wal`, `apply`); `apply` changes `mvcc` and `lease`,
-//! which keep their records in `backend`. A read passes `api` -> `read` -> `mvcc`. Dependencies point
-//! down only.
+//! which keep their records in `backend`. A read passes `api` -> `read` -> `mvcc`. What a follower cannot
+//! decide passes through `forward` to the leader's `peer`. Dependencies point down only.
 
 pub mod alarm;
+mod answer;
 pub mod api;
 pub mod apply;
 pub mod auth;
 pub mod backend;
+mod bootstrap;
 mod clock;
 pub mod cluster;
 pub mod command;
 mod compactor;
 pub mod config;
+mod contact;
 pub mod data_dir;
 mod expiry;
+mod forward;
 mod gateway;
 mod in_process;
 pub mod io;
 mod jwt;
 pub mod lease;
+mod lease_keeper;
 mod listener;
+mod membership;
 pub mod metrics;
 pub mod mvcc;
 pub mod offline;
+mod peer;
 pub mod platform;
 pub mod propose;
 pub mod raft;
@@ -34,6 +41,7 @@ pub mod server;
 mod streams;
 mod sync;
 pub mod tls;
+mod transport;
 pub mod wal;
 
 pub use in_process::InProcess;

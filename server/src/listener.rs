@@ -78,6 +78,11 @@ pub(crate) async fn bind(url: &MemberUrl) -> io::Result<Bound> {
 }
 
 impl Bound {
+    /// The socket, for a port that is served otherwise.
+    pub(crate) fn into_inner(self) -> TcpListener {
+        self.listener
+    }
+
     /// Accepts until `stopping`, then lets the calls in progress end.
     pub(crate) async fn serve(self, site: Site, tls: Option<Arc<Tls>>, stopping: CancellationToken) {
         let connections = Connections::new(site, stopping);

@@ -17,7 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::alarm::Alarms;
 use crate::backend::Backend;
-use crate::command::{Applied, Caller, Command, Operation};
+use crate::command::{Applied, Caller, Command, Operation, Outcome};
+use crate::forward::{ForwardError, Forwarder};
 use crate::metrics::Metrics;
 use crate::raft::{ProposeError, RaftNode};
 
@@ -27,6 +28,10 @@ const APPLY_LAG_MAX: u64 = 5_000;
 /// Bytes of requests that may be on their way through consensus: enough for thousands of usual requests,
 /// and for dozens of the largest.
 const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Pause before a leader is looked for again where nothing tells that there is a new one: it may have been cut off from
+/// the others, or this member from it, for a moment.
+const LEADER_PAUSE: Duration = Duration::from_millis(50);
 
 /// What an entry of etcd carries besides the request: a request id. Counted so that the largest value
 /// accepted is the same.
@@ -78,6 +83,7 @@ pub struct Proposer {
 
 struct Shared {
     raft: RaftNode,
+    forwarder: Forwarder,
     backend: Backend,
     alarms: Arc<Alarms>,
     limits: Limits,
@@ -89,9 +95,10 @@ struct Shared {
 
 impl Proposer {
     /// A proposer on this node; `backend` is asked for its size.
-    pub fn new(raft: RaftNode, backend: Backend, alarms: Arc<Alarms>, limits: Limits) -> Self {
+    pub(crate) fn new(forwarder: Forwarder, backend: Backend, alarms: Arc<Alarms>, limits: Limits) -> Self {
         let shared = Shared {
-            raft,
+            raft: forwarder.raft.clone(),
+            forwarder,
             backend,
             alarms,
             limits,
@@ -191,7 +198,7 @@ impl Proposer {
         if self.shared.stopped.load(Ordering::Acquire) {
             return Err(EtcdError::Stopped.into());
         }
-        if self.shared.raft.apply_backlog() > APPLY_LAG_MAX {
+        if self.is_busy() {
             return Err(EtcdError::TooManyRequests.into());
         }
         let pending = Pending { shared: &self.shared, bytes };
@@ -202,21 +209,44 @@ impl Proposer {
         Ok(pending)
     }
 
-    /// Proposes, and waits for a leader where there is none: without one nothing has been logged.
+    /// Whether this member has too much to apply to take more.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shared.raft.apply_backlog() > APPLY_LAG_MAX
+    }
+
+    /// Puts a command into the log of this member for another one that believes that it leads.
+    pub(crate) async fn propose_here(&self, command: Command) -> Result<(u64, Outcome), ProposeError> {
+        self.shared.raft.place(command).await
+    }
+
+    /// Proposes here or at the leader, and waits for a leader where there is none: without one nothing has been logged.
     async fn to_leader(&self, command: Command) -> Result<Applied, ProposalError> {
         let mut changes = self.shared.raft.changes();
         loop {
-            changes.mark_unchanged();
-            match self.shared.raft.propose(command.clone()).await {
-                Ok(outcome) => return Ok(outcome?),
-                Err(ProposeError::NotLeader { .. }) => {
-                    if changes.changed().await.is_err() {
-                        return Err(EtcdError::Stopped.into());
+            let leadership = *changes.borrow_and_update();
+            match leadership.leader.filter(|_| !leadership.is_leader) {
+                None => match self.shared.raft.propose(command.clone()).await {
+                    Ok(outcome) => return Ok(outcome?),
+                    Err(ProposeError::NotLeader { .. }) => {}
+                    Err(ProposeError::LeaderChanged { .. }) => {
+                        return Err(EtcdError::TimeoutLeaderFailure.into());
                     }
-                }
-                Err(ProposeError::LeaderChanged { .. }) => return Err(EtcdError::TimeoutLeaderFailure.into()),
-                Err(ProposeError::Stopped) => return Err(EtcdError::Stopped.into()),
-                Err(ProposeError::Storage(cause)) => return Err(ProposalError::Storage(cause)),
+                    Err(ProposeError::Stopped) => return Err(EtcdError::Stopped.into()),
+                    Err(ProposeError::Storage(cause)) => return Err(ProposalError::Storage(cause)),
+                },
+                Some(leader) => match self.shared.forwarder.propose(leader, &command).await {
+                    Ok(outcome) => return Ok(outcome?),
+                    Err(ForwardError::NoLeader | ForwardError::NoQuorum) => {}
+                    Err(ForwardError::Busy) => return Err(EtcdError::TooManyRequests.into()),
+                    Err(ForwardError::LeaderChanged) => return Err(EtcdError::TimeoutLeaderFailure.into()),
+                    Err(ForwardError::Lost(reason)) => {
+                        tracing::debug!(reason, "a forwarded write was not answered");
+                        return Err(EtcdError::TimeoutConnectionLost.into());
+                    }
+                },
+            }
+            if let Ok(Err(_stopped)) = tokio::time::timeout(LEADER_PAUSE, changes.changed()).await {
+                return Err(EtcdError::Stopped.into());
             }
         }
     }

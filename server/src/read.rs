@@ -12,8 +12,12 @@ use etcdkit_proto::EtcdError;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::forward::Forwarder;
 use crate::metrics::Metrics;
-use crate::raft::{RaftNode, ReadError};
+use crate::raft::ReadError;
+
+/// Pause before a leader is asked again where nothing tells that there is a new one.
+const LEADER_PAUSE: Duration = Duration::from_millis(50);
 
 /// Lets reads pass when local state is new enough. Cheap to clone.
 #[derive(Clone)]
@@ -22,7 +26,9 @@ pub struct ReadGate {
 }
 
 struct Shared {
-    raft: RaftNode,
+    forwarder: Forwarder,
+    /// Whether the leader may be another member.
+    anywhere: bool,
     timeout: Duration,
     rounds: Mutex<Rounds>,
     metrics: Arc<Metrics>,
@@ -50,8 +56,20 @@ pub enum GateError {
 
 impl ReadGate {
     /// A gate in front of the state that this node applies. Reads give up after `timeout`.
-    pub fn new(raft: RaftNode, timeout: Duration, metrics: Arc<Metrics>) -> Self {
-        ReadGate { shared: Arc::new(Shared { raft, timeout, rounds: Mutex::default(), metrics }) }
+    pub(crate) fn new(forwarder: Forwarder, timeout: Duration, metrics: Arc<Metrics>) -> Self {
+        Self::over(forwarder, timeout, true, metrics)
+    }
+
+    /// A gate that opens only while this member leads: for what only the leader knows. Else it fails with
+    /// [`EtcdError::NotLeader`].
+    pub(crate) fn of_leader(forwarder: Forwarder, timeout: Duration, metrics: Arc<Metrics>) -> Self {
+        Self::over(forwarder, timeout, false, metrics)
+    }
+
+    fn over(forwarder: Forwarder, timeout: Duration, anywhere: bool, metrics: Arc<Metrics>) -> Self {
+        ReadGate {
+            shared: Arc::new(Shared { forwarder, anywhere, timeout, rounds: Mutex::default(), metrics }),
+        }
     }
 
     /// Returns when local state holds all that was acknowledged before the call.
@@ -92,7 +110,7 @@ async fn run_rounds(shared: Arc<Shared>) {
         };
         // The timeout keeps a round that hangs from holding up those who come later and would find a
         // working leader.
-        let outcome = tokio::time::timeout(shared.timeout, run_round(&shared.raft)).await;
+        let outcome = tokio::time::timeout(shared.timeout, run_round(&shared)).await;
         let outcome = outcome.unwrap_or_else(|_elapsed| {
             shared.metrics.requests.slow_read_indexes.inc();
             Err(EtcdError::Timeout.into())
@@ -104,20 +122,39 @@ async fn run_rounds(shared: Arc<Shared>) {
     }
 }
 
-/// Asks consensus, and again whenever there is another leader to ask.
-async fn run_round(raft: &RaftNode) -> Result<(), GateError> {
-    let mut changes = raft.changes();
+/// Asks consensus, here or at the leader, and again until there is a leader with a majority: a read may always be
+/// repeated.
+async fn run_round(shared: &Shared) -> Result<(), GateError> {
+    let forwarder = &shared.forwarder;
+    let mut changes = forwarder.raft.changes();
     loop {
-        changes.mark_unchanged();
-        match raft.read_index().await {
-            Ok(()) => return Ok(()),
-            Err(ReadError::Stopped) => return Err(EtcdError::Stopped.into()),
-            Err(ReadError::Storage(cause)) => return Err(GateError::Storage(cause)),
-            Err(ReadError::NotLeader { .. } | ReadError::NoQuorum) => {
-                if changes.changed().await.is_err() {
-                    return Err(EtcdError::Stopped.into());
+        let leadership = *changes.borrow_and_update();
+        match leadership.leader.filter(|_| !leadership.is_leader) {
+            Some(_) if !shared.anywhere => return Err(EtcdError::NotLeader.into()),
+            None => match forwarder.raft.read_index().await {
+                Ok(()) => return Ok(()),
+                Err(ReadError::Stopped) => return Err(EtcdError::Stopped.into()),
+                Err(ReadError::Storage(cause)) => return Err(GateError::Storage(cause)),
+                Err(ReadError::NotLeader { .. }) if !shared.anywhere => {
+                    return Err(EtcdError::NotLeader.into());
+                }
+                Err(ReadError::NotLeader { .. } | ReadError::NoQuorum) => {}
+            },
+            Some(leader) => {
+                // A leader that was paused or cut off is not waited for when there is another.
+                let asked = tokio::select! {
+                    asked = forwarder.read_index(leader) => Some(asked),
+                    _ = changes.changed() => None,
+                };
+                match asked {
+                    Some(Ok(())) => return Ok(()),
+                    Some(Err(error)) => tracing::debug!(%error, "the leader told no position to read at"),
+                    None => continue,
                 }
             }
+        }
+        if let Ok(Err(_stopped)) = tokio::time::timeout(LEADER_PAUSE, changes.changed()).await {
+            return Err(EtcdError::Stopped.into());
         }
     }
 }

@@ -13,30 +13,40 @@ use tokio_util::task::TaskTracker;
 use crate::alarm::Alarms;
 use crate::api::{
     Access, Api, Auth, Budget, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance,
-    Passwords, Timing, Watch,
+    OwnStanding, Passwords, Timing, Watch,
 };
 use crate::apply::{Applier, Parts};
 use crate::auth::AuthStore;
 use crate::backend::{Backend, BackendError, BackendOptions, EngineKind};
+use crate::bootstrap;
 use crate::clock::Clock;
 use crate::cluster::ClusterState;
+use crate::command::MemberAttributes;
 use crate::compactor::{self, AutoCompactor, Pace};
-use crate::config::{Config, ConfigError, MemberUrl, MetricsLevel, RECEIVE_OVERHEAD_BYTES, Storage};
+use crate::config::{
+    Config, ConfigError, MemberUrl, MetricsLevel, PeerPort, RECEIVE_OVERHEAD_BYTES, Storage,
+};
+use crate::contact::Contact;
 use crate::data_dir::{DataDir, DataDirError, Identity};
 use crate::expiry::Expiry;
+use crate::forward::Forwarder;
 use crate::gateway::{Gateway, GatewaySettings, Role};
 use crate::in_process::{self, InProcess};
 use crate::io::{Io, disk::DiskIo, memory::MemoryIo};
 use crate::jwt::TokenKind;
 use crate::lease::{Lessor, ttl_min_seconds};
+use crate::lease_keeper::LeaseKeeper;
 use crate::listener::{self, Bound, ConnectionLimits, Site};
+use crate::membership::Membership;
 use crate::metrics::{HandlingTime, Metrics};
 use crate::mvcc::watch::{Hub, HubOptions};
 use crate::mvcc::{MvccError, Store};
+use crate::peer::{self, PeerService};
 use crate::propose::{Limits, Proposer};
 use crate::raft::{RaftNode, RaftOptions};
 use crate::read::ReadGate;
 use crate::tls::{Tls, TlsError, TlsSettings};
+use crate::transport::Peers;
 use crate::wal::WalError;
 
 /// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
@@ -222,6 +232,7 @@ pub struct Server {
     stopped: watch::Receiver<bool>,
     failure: watch::Receiver<Option<Arc<WalError>>>,
     backend_failure: watch::Receiver<Option<Arc<str>>>,
+    removed: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -256,6 +267,14 @@ impl Server {
         tokio::select! {
             reason = told(log) => reason,
             reason = told(backend) => reason,
+        }
+    }
+
+    /// Returns when this member hears that it was removed from its cluster. It is of no more use then.
+    pub async fn removed(&self) {
+        let mut removed = self.removed.clone();
+        if removed.wait_for(|removed| *removed).await.is_err() {
+            std::future::pending().await
         }
     }
 
@@ -328,6 +347,9 @@ struct MemberParts {
     cluster: Arc<ClusterState>,
     hub: Hub,
     raft: RaftNode,
+    peers: Arc<Peers>,
+    forwarder: Forwarder,
+    contact: Arc<Contact>,
     data_dir: DataDir,
 }
 
@@ -350,11 +372,12 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     };
     let metrics = bind_all(&config.listen_metrics_urls, Role::Metrics).await?;
     let endpoints: Vec<String> = clients.iter().map(|(listener, _)| listener.url.to_string()).collect();
+    let peer_listeners = bind_peers(&config).await?;
     let member = open_member(&config, io).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
-    let failure = member.raft.storage_failure();
+    let (failure, removed) = (member.raft.storage_failure(), member.peers.removed());
     let backend_failure = member.backend.failures();
 
     let advertised = match &config.advertise_client_urls {
@@ -363,7 +386,8 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     };
     let tasks = TaskTracker::new();
     let proposer = propose_within_limits(&config, &member);
-    let api = Arc::new(assemble(&config, &member, &proposer, advertised, &stopping)?);
+    let keeper = keep_leases(&config, &member, &stopping);
+    let api = Arc::new(assemble(&config, &member, &proposer, &keeper, advertised.clone(), &stopping)?);
     let limits = ConnectionLimits {
         streams_max: config.max_concurrent_streams,
         keepalive_interval: config.grpc_keepalive_interval,
@@ -371,6 +395,16 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         ping_interval_min: config.grpc_keepalive_min_time,
     };
     spawn_background(&tasks, &config, &member, &proposer, &stopping);
+    // Consensus goes on until the last call has ended.
+    let parted = CancellationToken::new();
+    let peer_tasks = TaskTracker::new();
+    spawn_for_peers(&peer_tasks, peer_listeners, &member, &proposer, &keeper, &parted);
+    let attributes = MemberAttributes {
+        member_id: identity.member_id,
+        name: config.name.clone(),
+        client_urls: advertised,
+    };
+    spawn_membership(&tasks, &member, attributes, &proposer, &stopping);
     let (in_process, backlog) = in_process::pair();
     let settings = GatewaySettings {
         cors: config.cors.clone(),
@@ -385,30 +419,45 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     }
     let site = Site { gateway, limits, role: Role::All };
     tasks.spawn(listener::serve_in_process(backlog, site, stopping.clone()));
-    tokio::spawn(stop_in_order(member, proposer, tasks, stopping.clone(), stopped_sender));
+    let ending = Ending { tasks, peer_tasks, parted, patience: config.election_timeout };
+    tokio::spawn(stop_in_order(member, proposer, ending, stopping.clone(), stopped_sender));
     tracing::info!(
         member_id = format!("{:x}", identity.member_id),
         cluster_id = format!("{:x}", identity.cluster_id),
         listen_client_urls = endpoints.join(","),
         "ready to serve client requests"
     );
-    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure, backend_failure })
+    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure, backend_failure, removed })
 }
 
-/// Waits for the end and brings it about from the outside in: no more calls, no more log, no more files.
+/// What is to be ended.
+struct Ending {
+    tasks: TaskTracker,
+    peer_tasks: TaskTracker,
+    /// Ends the peer port.
+    parted: CancellationToken,
+    /// The longest that another leader is waited for.
+    patience: Duration,
+}
+
+/// Waits for the end and brings it about from the outside in: no more calls, no more log, no more files. A leader hands
+/// over first, so that the others need not find out by a timeout that it is gone.
 async fn stop_in_order(
     member: MemberParts,
     proposer: Proposer,
-    tasks: TaskTracker,
+    ending: Ending,
     stopping: CancellationToken,
     stopped: watch::Sender<bool>,
 ) {
     stopping.cancelled().await;
-    proposer.stop();
-    tasks.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+    hand_over(&member.raft, member.identity.member_id, ending.patience).await;
+    ending.tasks.close();
+    if tokio::time::timeout(DRAIN_TIMEOUT, ending.tasks.wait()).await.is_err() {
         tracing::warn!("some calls did not end in time and are cut off");
     }
+    proposer.stop();
+    ending.parted.cancel();
+    ending.peer_tasks.close();
     let MemberParts { backend, store, lessor, auth, hub, raft, data_dir, .. } = member;
     drop((store, lessor, auth, hub, proposer));
     raft.shutdown().await;
@@ -424,6 +473,24 @@ async fn stop_in_order(
     stopped.send_replace(true);
 }
 
+/// Gives the leadership, if this member has it, to the member that has followed farthest, and waits until another one
+/// leads.
+async fn hand_over(raft: &RaftNode, own: u64, patience: Duration) {
+    let status = raft.status();
+    if !status.leadership.is_leader || status.voters < 2 {
+        return;
+    }
+    let Some(to) = raft.successor(own) else { return };
+    if raft.transfer_leadership(to).await.is_err() {
+        return;
+    }
+    let mut changes = raft.changes();
+    let handed = changes.wait_for(|leadership| leadership.leader.is_some_and(|leader| leader != own));
+    if tokio::time::timeout(patience, handed).await.is_err() {
+        tracing::warn!(to = format!("{to:x}"), "no other member took the leadership in time");
+    }
+}
+
 async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, StartError> {
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
@@ -434,12 +501,25 @@ async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, 
     Ok(listeners)
 }
 
+/// The addresses for other members; none for a member that is to stay alone.
+async fn bind_peers(config: &Config) -> Result<Vec<(Bound, Role)>, StartError> {
+    let port = if config.has_others() { PeerPort::Open } else { config.peer_port };
+    if port == PeerPort::Closed {
+        return Ok(Vec::new());
+    }
+    match bind_all(&config.listen_peer_urls, Role::Grpc).await {
+        Err(StartError::Listen { url, source }) if port == PeerPort::IfFree => {
+            tracing::warn!(%url, error = %source, "cannot listen for other members; none can join");
+            Ok(Vec::new())
+        }
+        bound => bound,
+    }
+}
+
 async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberParts, StartError> {
     let founding = config.clone();
-    let found = move || {
-        founding.check_founding()?;
-        Ok(Identity::of_single_member(&founding.members()?, &founding.initial_cluster_token))
-    };
+    let runtime = tokio::runtime::Handle::current();
+    let found = move || runtime.block_on(bootstrap::identity(&founding));
     let metrics = Arc::new(Metrics::new(match config.metrics {
         MetricsLevel::Basic => HandlingTime::NotMeasured,
         MetricsLevel::Extensive => HandlingTime::Measured,
@@ -476,15 +556,21 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         hub: hub.clone(),
         slow: config.warning_apply_duration,
     });
+    let Identity { member_id, cluster_id } = data_dir.identity;
+    let peers = Arc::new(Peers::new(cluster_id, member_id));
     let options = RaftOptions {
-        address: config.initial_advertise_peer_urls.first().map(MemberUrl::to_string).unwrap_or_default(),
+        founders: bootstrap::founders(config, member_id)?,
+        peers: Arc::clone(&peers),
         heartbeat_interval: config.heartbeat_interval,
         election_timeout: config.election_timeout,
         snapshot_count: config.snapshot_count,
         metrics,
-        ..RaftOptions::new(data_dir.identity.member_id, io, data_dir.log())
+        ..RaftOptions::new(member_id, io, data_dir.log())
     };
     let raft = RaftNode::start(options, Box::new(applier)).await?;
+    let forwarder =
+        Forwarder { raft: raft.clone(), peers: Arc::clone(&peers), timeout: config.request_timeout() };
+    let contact = Arc::new(Contact::new(member_id, raft.clone(), Arc::clone(&peers)));
     Ok(MemberParts {
         identity: data_dir.identity,
         clock: Clock::start(),
@@ -496,6 +582,9 @@ async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberP
         cluster,
         hub,
         raft,
+        peers,
+        forwarder,
+        contact,
         data_dir,
     })
 }
@@ -537,20 +626,22 @@ fn propose_within_limits(config: &Config, member: &MemberParts) -> Proposer {
         quota_bytes: config.quota_bytes(),
         timeout: config.request_timeout(),
     };
-    Proposer::new(member.raft.clone(), member.backend.clone(), Arc::clone(&member.alarms), limits)
+    Proposer::new(member.forwarder.clone(), member.backend.clone(), Arc::clone(&member.alarms), limits)
 }
 
 fn assemble(
     config: &Config,
     member: &MemberParts,
     proposer: &Proposer,
+    keeper: &LeaseKeeper,
     advertised: Vec<String>,
     stopping: &CancellationToken,
 ) -> Result<Api, StartError> {
     let Identity { member_id, cluster_id } = member.identity;
     let headers = Headers::new(cluster_id, member_id, &member.raft, member.store.clone());
     let metrics = Arc::clone(member.backend.metrics());
-    let gate = ReadGate::new(member.raft.clone(), config.request_timeout(), Arc::clone(&metrics));
+    let gate = ReadGate::new(member.forwarder.clone(), config.request_timeout(), Arc::clone(&metrics));
+    let own_standing = OwnStanding { member_id, cluster: Arc::clone(&member.cluster) };
     let access = Access {
         auth: Arc::clone(&member.auth),
         lessor: Arc::clone(&member.lessor),
@@ -565,6 +656,7 @@ fn assemble(
         store: member.store.clone(),
         proposer: proposer.clone(),
         gate: gate.clone(),
+        own: own_standing.clone(),
         access: access.clone(),
         ops_max: config.max_txn_ops,
         chunk_bytes: config.max_request_bytes,
@@ -583,7 +675,7 @@ fn assemble(
         proposer: proposer.clone(),
         access: access.clone(),
         lessor: Arc::clone(&member.lessor),
-        clock: member.clock,
+        keeper: keeper.clone(),
         ttl_min_seconds: ttl_min_seconds(config.election_timeout),
         stopping: stopping.clone(),
     };
@@ -616,8 +708,14 @@ fn assemble(
             headers: headers.clone(),
             gate: gate.clone(),
             proposer: proposer.clone(),
+            forwarder: member.forwarder.clone(),
             state: Arc::clone(&member.cluster),
+            contact: Arc::clone(&member.contact),
+            members: member.raft.members(),
             own,
+            strict: config.strict_reconfig_check,
+            learners_max: config.max_learners,
+            timeout: config.request_timeout(),
         },
         maintenance: Maintenance {
             access,
@@ -630,14 +728,72 @@ fn assemble(
             raft: member.raft.clone(),
             store: member.store.clone(),
             backend: member.backend.clone(),
+            transfer_timeout: config.request_timeout(),
             quota_bytes: config.quota_backend_bytes,
         },
         health: Health { stopping: stopping.clone() },
         raft: member.raft.clone(),
+        own: own_standing,
         receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
         slow_request: config.warning_unary_request_duration,
         metrics,
     })
+}
+
+fn keep_leases(config: &Config, member: &MemberParts, stopping: &CancellationToken) -> LeaseKeeper {
+    LeaseKeeper {
+        lessor: Arc::clone(&member.lessor),
+        clock: member.clock,
+        forwarder: member.forwarder.clone(),
+        leading: ReadGate::of_leader(
+            member.forwarder.clone(),
+            config.request_timeout(),
+            Arc::clone(member.backend.metrics()),
+        ),
+        timeout: config.request_timeout(),
+        stopping: stopping.clone(),
+    }
+}
+
+/// Answers the other members, until `parted`.
+fn spawn_for_peers(
+    tasks: &TaskTracker,
+    listeners: Vec<(Bound, Role)>,
+    member: &MemberParts,
+    proposer: &Proposer,
+    keeper: &LeaseKeeper,
+    parted: &CancellationToken,
+) {
+    let service = Arc::new(PeerService {
+        identity: member.identity,
+        raft: member.raft.clone(),
+        proposer: proposer.clone(),
+        keeper: keeper.clone(),
+        cluster: Arc::clone(&member.cluster),
+    });
+    for (listener, _) in listeners {
+        tracing::info!(address = listener.url.to_string(), "serving peer traffic");
+        tasks.spawn(peer::serve(listener.into_inner(), Arc::clone(&service), parted.clone()));
+    }
+}
+
+fn spawn_membership(
+    tasks: &TaskTracker,
+    member: &MemberParts,
+    attributes: MemberAttributes,
+    proposer: &Proposer,
+    stopping: &CancellationToken,
+) {
+    let membership = Arc::new(Membership {
+        member_id: member.identity.member_id,
+        raft: member.raft.clone(),
+        cluster: Arc::clone(&member.cluster),
+        peers: Arc::clone(&member.peers),
+        attributes,
+        proposer: proposer.clone(),
+    });
+    tasks.spawn(membership.run(stopping.clone()));
+    tasks.spawn(Arc::clone(&member.contact).run(stopping.clone()));
 }
 
 fn spawn_background(

@@ -170,6 +170,8 @@ fn set_up_log(given: &Given) -> Result<(), ParseError> {
 fn own_events() -> tracing_subscriber::filter::Targets {
     tracing_subscriber::filter::Targets::new()
         .with_default(LevelFilter::WARN)
+        // Consensus tells of every attempt to reach a member that is away; `contact` tells once.
+        .with_target("openraft", LevelFilter::ERROR)
         .with_target("etcdkit", LevelFilter::TRACE)
         .with_target("etcdkit_server", LevelFilter::TRACE)
 }
@@ -184,10 +186,11 @@ fn run(config: Config) -> ExitCode {
             }
         };
     match runtime.block_on(serve(config)) {
-        Ok(signal) => {
+        Ok(Some(signal)) => {
             drop(runtime);
             signals::end_by(signal)
         }
+        Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = error.to_string(), "failed to start etcd");
             ExitCode::FAILURE
@@ -195,8 +198,8 @@ fn run(config: Config) -> ExitCode {
     }
 }
 
-/// Serves until a signal comes.
-async fn serve(config: Config) -> Result<Signal, StartError> {
+/// Serves until a signal comes, or until the member is removed from its cluster.
+async fn serve(config: Config) -> Result<Option<Signal>, StartError> {
     let name = config.name.clone();
     tracing::info!(
         etcd_version = ETCD_VERSION,
@@ -230,11 +233,16 @@ async fn serve(config: Config) -> Result<Signal, StartError> {
             // Reads and status still work, which helps to find out what is wrong.
             signals_after_failure().await
         }
+        () = server.removed() => {
+            tracing::error!("the member has been permanently removed from the cluster; the data directory is of no more use");
+            server.shutdown().await;
+            return Ok(None);
+        }
     };
     tracing::info!(signal = %signal, "received signal; shutting down");
     server.shutdown().await;
     tracing::info!(name, "closed etcd server");
-    Ok(signal)
+    Ok(Some(signal))
 }
 
 /// Waits for the signal that ends a server which can only be read.

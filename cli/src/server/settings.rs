@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use etcdkit_server::backend::EngineKind;
 use etcdkit_server::config::{
-    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, MetricsLevel, Storage, parse_duration,
-    parse_urls,
+    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, MetricsLevel, PeerPort, Storage,
+    parse_duration, parse_urls,
 };
 
 use etcdkit_server::tls::TlsSettings;
@@ -46,6 +46,9 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
             .map(str::to_owned),
         initial_cluster_token: text(given, "initial-cluster-token").to_owned(),
         initial_cluster_state: cluster_state(given)?,
+        peer_port: peer_port(given),
+        strict_reconfig_check: text(given, "strict-reconfig-check") == "true",
+        max_learners: value(given, "max-learners")?,
         heartbeat_interval: milliseconds(given, "heartbeat-interval")?,
         election_timeout: milliseconds(given, "election-timeout")?,
         snapshot_count: value(given, "snapshot-count")?,
@@ -98,6 +101,11 @@ fn storage(given: &Given, engine: EngineKind) -> Option<Storage> {
         (_, "") => None,
         (_, dir) => Some(Storage::Directory(dir.into())),
     }
+}
+
+/// The default address may be somebody else's; one that was asked for must be had.
+fn peer_port(given: &Given) -> PeerPort {
+    if given.get("listen-peer-urls").is_some() { PeerPort::Open } else { PeerPort::IfFree }
 }
 
 fn text<'a>(given: &'a Given, name: &'static str) -> &'a str {
@@ -203,7 +211,8 @@ mod tests {
     #[test]
     fn without_flags_the_settings_are_the_defaults() {
         let config = config(&given("")).unwrap();
-        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        let expected = Config { peer_port: PeerPort::IfFree, ..Config::default() };
+        assert_eq!(format!("{config:?}"), format!("{expected:?}"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use etcdkit_proto::etcdserverpb::{
 use futures::Stream;
 use tonic::Status;
 
+use super::OwnStanding;
 use super::access::{Access, Credentials};
 use super::budget::Budget;
 use super::check;
@@ -31,6 +32,7 @@ pub(crate) struct Kv {
     pub(crate) store: Store,
     pub(crate) proposer: Proposer,
     pub(crate) gate: ReadGate,
+    pub(crate) own: OwnStanding,
     pub(crate) access: Access,
     pub(crate) ops_max: usize,
     /// Chunks of a range stream are about this large.
@@ -67,6 +69,9 @@ impl Kv {
 
     async fn read_range(&self, by: &Credentials, request: &RangeRequest) -> Result<RangeResponse, Status> {
         if !request.serializable {
+            if self.own.is_learner() {
+                return Err(EtcdError::NotSupportedForLearner.into());
+            }
             self.gate.pass().await?;
         }
         if !request.range_end.is_empty() && !request.count_only {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::{
     LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest, LeaseKeepAliveResponse, LeaseLeasesRequest,
     LeaseLeasesResponse, LeaseRevokeRequest, LeaseRevokeResponse, LeaseStatus, LeaseTimeToLiveRequest,
@@ -16,9 +15,9 @@ use super::access::{Access, Credentials};
 use super::error::mismatched;
 use super::header::Headers;
 use super::stream::request_error;
-use crate::clock::Clock;
 use crate::command::{Applied, LeaseGrant, LeaseRevoke, Operation};
-use crate::lease::{Lessor, Renewal, ttl_to_grant};
+use crate::lease::{Lessor, ttl_to_grant};
+use crate::lease_keeper::{LeaseKeeper, Life};
 use crate::propose::Proposer;
 
 /// TTL told for a lease that is not there.
@@ -31,7 +30,7 @@ pub(crate) struct Lease {
     pub(crate) proposer: Proposer,
     pub(crate) access: Access,
     pub(crate) lessor: Arc<Lessor>,
-    pub(crate) clock: Clock,
+    pub(crate) keeper: LeaseKeeper,
     pub(crate) ttl_min_seconds: i64,
     pub(crate) stopping: CancellationToken,
 }
@@ -97,24 +96,8 @@ impl Lease {
         // at which it has been revoked.
         let header = Some(self.headers.now());
         self.access.check(by, |checker| checker.known().and_then(|()| checker.end_lease(id)))?;
-        let mut changes = self.lessor.changes();
-        loop {
-            changes.mark_unchanged();
-            match self.lessor.renew(id, self.clock.now_ms()) {
-                Renewal::Renewed { ttl_seconds } => {
-                    return Ok(LeaseKeepAliveResponse { header, id, ttl: ttl_seconds });
-                }
-                Renewal::Unknown => return Ok(LeaseKeepAliveResponse { header, id, ttl: 0 }),
-                Renewal::NotLeader => return Err(EtcdError::NoLeader.into()),
-                Renewal::Ending => {}
-            }
-            tokio::select! {
-                () = self.stopping.cancelled() => return Err(EtcdError::Stopped.into()),
-                changed = changes.changed() => if changed.is_err() {
-                    return Err(EtcdError::Stopped.into());
-                },
-            }
-        }
+        let life = self.keeper.renew(id).await?;
+        Ok(LeaseKeepAliveResponse { header, id, ttl: life.map_or(0, |life| life.granted_ttl) })
     }
 
     pub(crate) async fn time_to_live(
@@ -128,9 +111,7 @@ impl Lease {
         })?;
         let header = Some(self.headers.now());
         let id = request.id;
-        let granted = self.lessor.granted_ttl_seconds(id);
-        let remaining = self.lessor.remaining_ms(id, self.clock.now_ms());
-        let (Some(granted_ttl), Some(remaining_ms)) = (granted, remaining) else {
+        let Some(Life { granted_ttl, remaining_ms }) = self.keeper.life(id).await? else {
             return Ok(LeaseTimeToLiveResponse { header, id, ttl: TTL_UNKNOWN, ..Default::default() });
         };
         let ttl = i64::try_from(remaining_ms / 1000).unwrap_or(i64::MAX);

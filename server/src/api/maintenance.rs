@@ -1,7 +1,7 @@
 //! `etcdserverpb.Maintenance`: the state of this member.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
@@ -20,7 +20,7 @@ use super::snapshot;
 use super::version::{ETCD_VERSION, STORAGE_VERSION};
 use crate::alarm::{self, Alarms};
 use crate::backend::Backend;
-use crate::cluster::ClusterState;
+use crate::cluster::{ClusterState, Standing};
 use crate::command::{Applied, Operation};
 use crate::config::QUOTA_BYTES_DEFAULT;
 use crate::mvcc::{MvccError, Store};
@@ -40,6 +40,8 @@ pub(crate) struct Maintenance {
     pub(crate) raft: RaftNode,
     pub(crate) store: Store,
     pub(crate) backend: Backend,
+    /// The longest a change of leader is waited for.
+    pub(crate) transfer_timeout: Duration,
     /// As configured: 0 is the default, negative no limit.
     pub(crate) quota_bytes: i64,
 }
@@ -96,15 +98,29 @@ impl Maintenance {
         Ok(snapshot::stream(self.backend.clone()))
     }
 
-    /// Gives the leadership to another member, of which a single node has none.
+    /// Gives the leadership to another member, and waits until it leads.
     pub(crate) async fn move_leader(&self, request: MoveLeaderRequest) -> Result<MoveLeaderResponse, Status> {
         if !self.raft.status().leadership.is_leader {
             return Err(EtcdError::NotLeader.into());
         }
-        if request.target_id != self.member_id {
+        let target = request.target_id;
+        let members = self.raft.members().borrow().clone();
+        if !members.nodes.get(&target).is_some_and(|node| node.votes) {
             return Err(EtcdError::BadLeaderTransferee.into());
         }
-        Ok(MoveLeaderResponse { header: None })
+        if target == self.member_id {
+            return Ok(MoveLeaderResponse { header: None });
+        }
+        self.raft.transfer_leadership(target).await.map_err(|_stopped| EtcdError::Stopped)?;
+        let mut changes = self.raft.changes();
+        let moved = changes.wait_for(|leadership| leadership.leader == Some(target));
+        match tokio::time::timeout(self.transfer_timeout, moved).await {
+            Ok(Ok(_)) => Ok(MoveLeaderResponse { header: None }),
+            Ok(Err(_stopped)) => Err(EtcdError::Stopped.into()),
+            Err(_elapsed) => {
+                Err(Status::unavailable("etcdserver: request timed out, leader transfer took too long"))
+            }
+        }
     }
 
     pub(crate) async fn status(&self, _request: StatusRequest) -> Result<StatusResponse, Status> {
@@ -124,7 +140,7 @@ impl Maintenance {
             raft_applied_index: raft.applied_index,
             raft_term: raft.leadership.term,
             errors,
-            is_learner: false,
+            is_learner: self.cluster.standing(self.member_id) == Standing::Learner,
             storage_version: STORAGE_VERSION.to_owned(),
             downgrade_info: Some(self.downgrade_info()),
         })

@@ -44,7 +44,7 @@ pub(crate) use auth::Auth;
 pub(crate) use budget::Budget;
 pub(crate) use cluster::Cluster;
 pub(crate) use election::Election;
-pub(crate) use grpc::ApiBody;
+pub(crate) use grpc::{ApiBody, refuse, unary};
 pub(crate) use header::Headers;
 pub(crate) use health::Health;
 pub(crate) use kv::Kv;
@@ -53,18 +53,20 @@ pub(crate) use line::Line;
 pub(crate) use lock::Lock;
 pub(crate) use maintenance::Maintenance;
 pub(crate) use password::Passwords;
+pub(crate) use stream::bidirectional;
 pub(crate) use timing::Timing;
 pub(crate) use version::CLUSTER_VERSION;
 pub use version::ETCD_VERSION;
 pub(crate) use version::STORAGE_VERSION;
 pub(crate) use watch::Watch;
 
+use crate::cluster::{ClusterState, Standing};
 use crate::metrics::{Calls, Metrics};
 use crate::raft::RaftNode;
 use access::Credentials;
-use grpc::{Intake, refuse, unary};
+use grpc::Intake;
 use permission::Needs;
-use stream::{bidirectional, server_streaming};
+use stream::server_streaming;
 
 /// Everything the client port answers.
 pub(crate) struct Api {
@@ -79,11 +81,27 @@ pub(crate) struct Api {
     pub(crate) auth: Auth,
     pub(crate) access: Access,
     pub(crate) raft: RaftNode,
+    /// What this member is.
+    pub(crate) own: OwnStanding,
     /// Most bytes of a received message.
     pub(crate) receive_bytes_max: usize,
     /// A call of one answer that takes longer is told of in the log.
     pub(crate) slow_request: Duration,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What this member is in its cluster. Cheap to ask and to clone.
+#[derive(Clone)]
+pub(crate) struct OwnStanding {
+    pub(crate) member_id: u64,
+    pub(crate) cluster: Arc<ClusterState>,
+}
+
+impl OwnStanding {
+    /// Whether it has no vote yet.
+    pub(crate) fn is_learner(&self) -> bool {
+        self.cluster.standing(self.member_id) == Standing::Learner
+    }
 }
 
 impl Api {
@@ -105,6 +123,7 @@ impl Api {
         let by = &Credentials::of(&request);
         let admitted = self.admit(&request).and_then(|()| {
             self.metrics.calls.note_client(method, client_version(request.headers()));
+            self.admit_learner(path)?;
             self.admit_caller(path, by)
         });
         if let Err(status) = admitted {
@@ -266,6 +285,19 @@ impl Api {
         let failures = &self.metrics.requests.promote_failures;
         let outcome = self.cluster.member_promote(request).await;
         outcome.inspect_err(|status| failures.with_label_values(&[status.message()]).inc())
+    }
+
+    /// Refuses what a learner does not answer. Whether a range is serializable is looked at where it is read.
+    fn admit_learner(&self, path: &str) -> Result<(), Status> {
+        const ANSWERED: [&str; 3] = [
+            "/etcdserverpb.Maintenance/Status",
+            "/etcdserverpb.Maintenance/Snapshot",
+            "/etcdserverpb.KV/Range",
+        ];
+        if self.own.is_learner() && !ANSWERED.contains(&path) && !path.starts_with("/grpc.health.") {
+            return Err(EtcdError::NotSupportedForLearner.into());
+        }
+        Ok(())
     }
 
     /// Checks what the call needs of its caller, as far as that does not depend on the request.

@@ -1,5 +1,6 @@
 //! The state machine itself: runs of commands in, outcomes and published changes out.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,18 @@ use bytes::Bytes;
 use etcdkit_proto::EtcdError;
 use prost::Message;
 
-use super::{ApplyError, Progress, RunEntry, StateMachine, auth, compact, kv, lease, txn};
+use super::{
+    ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine, auth, compact, kv, lease, txn,
+};
 use crate::alarm::Alarms;
 use crate::auth::AuthStore;
-use crate::backend::{Backend, Table};
+use crate::backend::{Backend, Incoming, Table};
 use crate::cluster::ClusterState;
 use crate::command::{Applied, Command, Operation, Outcome};
 use crate::lease::Lessor;
 use crate::metrics::Stopwatch;
 use crate::mvcc::watch::Hub;
-use crate::mvcc::{MvccError, Store, StoreWriter};
+use crate::mvcc::{Contents, MvccError, Store, StoreWriter};
 
 /// Where the progress of the log is kept.
 const PROGRESS: &[u8] = b"applied_progress";
@@ -196,6 +199,59 @@ impl StateMachine for Applier {
 
     fn flush(&mut self) -> Result<(), ApplyError> {
         self.backend.flush().map_err(|error| ApplyError(error.to_string()))
+    }
+
+    fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(BackendSnapshots { backend: self.backend.clone() })
+    }
+
+    fn install(&mut self, received: Received) -> Result<(), ApplyError> {
+        let Some(incoming) = received.incoming else {
+            return Err(ApplyError("a snapshot without records cannot be installed".to_owned()));
+        };
+        self.adopt(incoming).inspect_err(|error| self.failed = Some(error.clone()))
+    }
+}
+
+impl Applier {
+    /// Reads all that is kept in memory from the records of another member, then lets these take the place of the own
+    /// ones and everybody go on from there.
+    fn adopt(&self, incoming: Incoming) -> Result<(), ApplyError> {
+        let failed = |error: &dyn std::fmt::Display| ApplyError(format!("a snapshot: {error}"));
+        let theirs = incoming.backend();
+        let lessor = Lessor::open(theirs).map_err(|error| failed(&error))?;
+        let contents = Contents::read(theirs, &mut |lease, key| lessor.attach(lease, key));
+        let contents = contents.map_err(|error| failed(&error))?;
+        // Tokens are kept, so how long new ones would live is of no concern.
+        let auth = AuthStore::open(theirs, 0).map_err(|error| failed(&error))?;
+        let alarms = Alarms::open(theirs).map_err(|error| failed(&error))?;
+        let cluster = ClusterState::open(theirs).map_err(|error| failed(&error))?;
+        let adopt = || self.store.adopt(contents, || self.backend.replace(incoming));
+        self.hub.adopt(adopt).map_err(|error| failed(&error))?;
+        self.lessor.adopt(lessor);
+        self.auth.adopt(auth);
+        self.alarms.adopt(alarms);
+        self.cluster.adopt(cluster);
+        Ok(())
+    }
+}
+
+/// Copies of the backend.
+struct BackendSnapshots {
+    backend: Backend,
+}
+
+impl Snapshots for BackendSnapshots {
+    fn export(&self, out: &mut dyn Write) -> Result<(), ApplyError> {
+        self.backend.export(out).map_err(|error| ApplyError(error.to_string()))
+    }
+
+    fn receive(&self, source: &mut dyn Read) -> Result<Received, ApplyError> {
+        let incoming = self.backend.receive(source).map_err(|error| ApplyError(error.to_string()))?;
+        let mark = incoming.backend().durable_mark();
+        let mark =
+            mark.ok_or_else(|| ApplyError("a snapshot does not say where it stands in the log".to_owned()))?;
+        Ok(Received { progress: read_progress(mark)?, incoming: Some(incoming) })
     }
 }
 

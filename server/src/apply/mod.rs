@@ -11,11 +11,15 @@ pub mod txn;
 #[cfg(test)]
 mod tests;
 
+use std::io::{Read, Write};
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 pub(crate) use applier::applied_progress;
 pub use applier::{Applier, Parts};
 
+use crate::backend::Incoming;
 use crate::command::{Command, Outcome};
 
 /// One log entry as the state machine sees it.
@@ -58,10 +62,27 @@ pub trait StateMachine: Send {
     /// Makes everything applied so far durable.
     fn flush(&mut self) -> Result<(), ApplyError>;
 
-    /// Takes over the state of another member, as of `progress`. Snapshots are not streamed between
-    /// members yet, so there is nothing to take over from.
-    fn install(&mut self, progress: &Progress) -> Result<(), ApplyError> {
-        let _ = progress;
-        Err(ApplyError("this release cannot install a snapshot of another member".into()))
-    }
+    /// What gives the state to other members, and takes theirs, while runs are applied.
+    fn snapshots(&self) -> Arc<dyn Snapshots>;
+
+    /// Takes over the state of another member, durably.
+    fn install(&mut self, received: Received) -> Result<(), ApplyError>;
+}
+
+/// The state as a stream of bytes, for other members. May be used from any thread that may block.
+pub trait Snapshots: Send + Sync {
+    /// Writes the state of one moment; at least all that [`StateMachine::durable_progress`] told before the call.
+    fn export(&self, out: &mut dyn Write) -> Result<(), ApplyError>;
+
+    /// Reads what another member exported, and keeps it, durably, until it is installed. One at a time.
+    fn receive(&self, source: &mut dyn Read) -> Result<Received, ApplyError>;
+}
+
+/// The state of another member, complete and not yet one's own.
+#[derive(Debug)]
+pub struct Received {
+    /// Where it stands in the log.
+    pub progress: Progress,
+    /// Its records; none in a state machine that has no backend.
+    pub incoming: Option<Incoming>,
 }

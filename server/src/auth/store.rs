@@ -133,6 +133,15 @@ impl AuthStore {
         Ok(AuthStore { state: RwLock::new(state), enabled, tokens: SimpleTokens::new(token_ttl_ms), changes })
     }
 
+    /// Takes over the users and roles of another member. Tokens are kept: they are in no backend.
+    pub(crate) fn adopt(&self, other: AuthStore) {
+        let other = other.state.into_inner();
+        let (enabled, revision) = (other.enabled, other.revision);
+        *self.state.write() = other;
+        self.enabled.store(enabled, Ordering::Release);
+        self.changes.send_replace(revision);
+    }
+
     /// Whether callers need to be known. Cheap.
     pub fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Acquire)

@@ -32,6 +32,13 @@ impl Control {
         Control { durable_mark, ..Control::default() }
     }
 
+    /// Other records took the place of the own ones: what was committed is of no more concern.
+    pub(super) fn restart(&mut self, durable_mark: Option<Bytes>) {
+        self.durable = self.committed;
+        self.active_bytes = 0;
+        self.durable_mark = durable_mark;
+    }
+
     pub(super) fn failure(&self) -> Option<BackendError> {
         let (kind, cause) = self.failure.clone()?;
         Some(BackendError::Failed { kind, cause })

@@ -33,12 +33,13 @@ mod flusher;
 mod layer;
 mod read;
 mod rebuild;
+mod replace;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ use tokio::sync::watch;
 
 pub use copy::{Filling, is_copy, read_copy};
 pub use error::{BackendError, UnknownEngine};
+pub use replace::Incoming;
 pub use writer::BackendWriter;
 
 use crate::io::Io;
@@ -185,8 +187,10 @@ struct Handle {
 }
 
 struct Shared {
-    /// Replaced when it is rebuilt, under the gate.
+    /// Replaced when it is rebuilt, or by another member's, under the gate.
     engine: RwLock<Arc<dyn Engine>>,
+    io: Arc<dyn Io>,
+    dir: PathBuf,
     kind: EngineKind,
     options: BackendOptions,
     /// Held shared while the engine is copied, which may take long, exclusively while it is compacted.
@@ -261,6 +265,8 @@ impl Backend {
         let (engine, base, durable_mark) = opened.map_err(of_engine)?;
         let shared = Arc::new(Shared {
             engine: RwLock::new(engine.into()),
+            io: Arc::clone(io),
+            dir: dir.to_owned(),
             kind,
             options,
             copying: RwLock::new(()),

@@ -4,6 +4,7 @@ mod duration;
 mod flags;
 mod urls;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -104,6 +105,17 @@ pub enum MetricsLevel {
     Extensive,
 }
 
+/// Whether a member listens for others while it is alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerPort {
+    /// No: an embedded server that nobody is to join.
+    Closed,
+    /// If the address is free: it is the default of everybody.
+    IfFree,
+    /// Yes.
+    Open,
+}
+
 /// The settings of one server. Start from [`Config::default`], which is what `etcd` without flags has.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -121,8 +133,10 @@ pub struct Config {
     pub listen_metrics_urls: Vec<MemberUrl>,
     /// What clients are told; none means what the listeners got.
     pub advertise_client_urls: Option<Vec<MemberUrl>>,
-    /// Addresses for other members. They name the member; nothing listens there before clusters exist.
+    /// Addresses for other members to connect to.
     pub listen_peer_urls: Vec<MemberUrl>,
+    /// Whether to listen there. A member of a cluster of several always does.
+    pub peer_port: PeerPort,
     /// What other members are told.
     pub initial_advertise_peer_urls: Vec<MemberUrl>,
     /// `name=url` pairs of all members; none means this member alone.
@@ -131,6 +145,10 @@ pub struct Config {
     pub initial_cluster_token: String,
     /// Whether to found or to join.
     pub initial_cluster_state: ClusterState,
+    /// Whether changes of members are refused that would take away a majority.
+    pub strict_reconfig_check: bool,
+    /// Learners at the same time.
+    pub max_learners: u32,
     /// Time between two heartbeats of the leader.
     pub heartbeat_interval: Duration,
     /// Time without a heartbeat after which a follower stands for election.
@@ -200,10 +218,13 @@ impl Default for Config {
             listen_metrics_urls: Vec::new(),
             advertise_client_urls: None,
             listen_peer_urls: vec![MemberUrl::http("localhost", 2380)],
+            peer_port: PeerPort::Closed,
             initial_advertise_peer_urls: vec![MemberUrl::http("localhost", 2380)],
             initial_cluster: None,
             initial_cluster_token: "etcd-cluster".to_owned(),
             initial_cluster_state: ClusterState::New,
+            strict_reconfig_check: true,
+            max_learners: 1,
             heartbeat_interval: Duration::from_millis(100),
             election_timeout: Duration::from_millis(1000),
             snapshot_count: 10_000,
@@ -386,25 +407,29 @@ impl Config {
         Ok(own.clone())
     }
 
-    /// Checks that this member can found its cluster. Asked on a new data directory alone: a member that has one
+    /// The peer URLs of every member, by name, as the settings have them.
+    pub(crate) fn initial_members(&self) -> Result<BTreeMap<String, Vec<MemberUrl>>, ConfigError> {
+        match &self.initial_cluster {
+            None => Ok(BTreeMap::from([(self.name.clone(), self.initial_advertise_peer_urls.clone())])),
+            Some(cluster) => Ok(UrlsByName::parse(cluster)?.into_inner()),
+        }
+    }
+
+    /// Checks that this member can found or join its cluster. Asked on a new data directory alone: a member that has one
     /// knows its cluster, and etcd ignores the initial settings then too.
     pub(crate) fn check_founding(&self) -> Result<(), ConfigError> {
-        if let Some(cluster) = &self.initial_cluster {
-            let members = UrlsByName::parse(cluster)?.len();
-            if members > 1 {
-                return refuse(format!(
-                    "--initial-cluster names {members} members: this version runs single-member clusters only"
-                ));
-            }
+        let Some(cluster) = &self.initial_cluster else { return Ok(()) };
+        let members = UrlsByName::parse(cluster)?;
+        match members.has_duplicate_url() {
+            true => refuse(format!("initial cluster {cluster} has duplicate url")),
+            false => Ok(()),
         }
-        if self.initial_cluster_state == ClusterState::Existing {
-            return refuse(
-                "--initial-cluster-state existing: this version cannot join a cluster; use new, or start on the data \
-                 directory of a member"
-                    .to_owned(),
-            );
-        }
-        Ok(())
+    }
+
+    /// Whether the settings speak of more members than this one.
+    pub(crate) fn has_others(&self) -> bool {
+        let several = self.initial_members().is_ok_and(|members| members.len() > 1);
+        several || self.initial_cluster_state == ClusterState::Existing
     }
 }
 

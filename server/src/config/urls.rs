@@ -1,6 +1,6 @@
 //! Addresses of members, as etcd's flags spell them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -136,8 +136,13 @@ impl UrlsByName {
         self.0.get(name)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    pub(super) fn into_inner(self) -> BTreeMap<String, Vec<MemberUrl>> {
+        self.0
+    }
+
+    pub(super) fn has_duplicate_url(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        !self.0.values().flatten().all(|url| seen.insert(url))
     }
 
     /// The member must be told to others the way it is told to itself, else they would never meet.

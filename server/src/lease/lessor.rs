@@ -105,6 +105,13 @@ impl Lessor {
         Ok(Lessor { state, changes: watch::Sender::new(0), metrics })
     }
 
+    /// Takes over the leases of another member, which leads: this one no longer does.
+    pub(crate) fn adopt(&self, other: Lessor) {
+        let granted = other.state.into_inner().granted;
+        *self.state.write() = State { granted, ..State::default() };
+        self.changed();
+    }
+
     /// Grants a lease as a command says, in the run that is being written; with its TTL in seconds. Its
     /// time starts with the next call that brings the time.
     ///

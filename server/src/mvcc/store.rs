@@ -69,24 +69,40 @@ impl Store {
     /// Opens the key space in a backend, rebuilding the index, and calls `attach` for every live key that
     /// hangs on a lease.
     pub fn open(backend: Backend, mut attach: impl FnMut(i64, &[u8])) -> Result<Self, MvccError> {
-        let compacted = read_mark(&backend, SCHEDULED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
-        let finished = read_mark(&backend, FINISHED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
-        let restored = Restored::read(&backend)?;
-        for (key, lease) in &restored.leases {
-            attach(*lease, key);
-        }
-        let marks = Marks { revision: restored.revision.max(compacted), compacted };
+        let contents = Contents::read(&backend, &mut attach)?;
         let shared = Shared {
             metrics: Arc::clone(backend.metrics()),
             backend,
-            index: RwLock::new(restored.index),
-            marks: RwLock::new(marks),
+            index: RwLock::new(contents.index),
+            marks: RwLock::new(contents.marks),
             compaction: Mutex::new(Compaction::default()),
-            finished: tokio::sync::watch::Sender::new(finished),
+            finished: tokio::sync::watch::Sender::new(contents.finished),
             compaction_due: tokio::sync::Notify::new(),
         };
         shared.compaction_due.notify_one();
         Ok(Store { shared: Arc::new(shared) })
+    }
+
+    /// Takes over the key space of another member: `replace` puts its records in the place of the own ones, `contents`
+    /// is what was read from them. A compaction under way is begun again with the new records.
+    pub(crate) fn adopt<E>(
+        &self,
+        contents: Contents,
+        replace: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let shared = &self.shared;
+        let mut compaction = shared.compaction.lock();
+        replace()?;
+        {
+            let mut index = shared.index.write();
+            *index = contents.index;
+            *shared.marks.write() = contents.marks;
+        }
+        *compaction = Compaction::default();
+        drop(compaction);
+        shared.finished.send_replace(contents.finished);
+        shared.compaction_due.notify_one();
+        Ok(())
     }
 
     /// The newest revision and the oldest readable one, consistent with each other.
@@ -207,6 +223,27 @@ impl Records for Snapshot<'_> {
         let key = RecordKey::put(revision);
         let record = self.store.shared.backend.get(Table::Key, key.as_slice())?;
         record.ok_or(MvccError::MissingRecord(revision))
+    }
+}
+
+/// What a backend holds of a key space.
+pub(crate) struct Contents {
+    index: KeyIndex,
+    marks: Marks,
+    finished: i64,
+}
+
+impl Contents {
+    /// Reads all of it, and calls `attach` for every live key that hangs on a lease.
+    pub(crate) fn read(backend: &Backend, attach: &mut dyn FnMut(i64, &[u8])) -> Result<Self, MvccError> {
+        let compacted = read_mark(backend, SCHEDULED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
+        let finished = read_mark(backend, FINISHED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
+        let restored = Restored::read(backend)?;
+        for (key, lease) in &restored.leases {
+            attach(*lease, key);
+        }
+        let marks = Marks { revision: restored.revision.max(compacted), compacted };
+        Ok(Contents { index: restored.index, marks, finished })
     }
 }
 

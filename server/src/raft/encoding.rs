@@ -118,6 +118,30 @@ const ENTRY_OVERHEAD_BYTES: usize = 400;
 #[derive(Clone, Debug)]
 pub(super) struct Logged(pub(super) Entry);
 
+/// The kind and the body of an entry on its way to another member. A command is shared, not copied.
+pub(super) fn entry_body(payload: &EntryPayload<Proposal, u64, BasicNode>) -> (u8, Bytes) {
+    match payload {
+        EntryPayload::Blank => (BODY_BLANK, Bytes::new()),
+        EntryPayload::Normal(proposal) => (BODY_COMMAND, proposal.encoded().clone()),
+        EntryPayload::Membership(membership) => {
+            (BODY_MEMBERSHIP, membership_record(membership).encode_to_vec().into())
+        }
+    }
+}
+
+/// What another member sent as kind and body.
+pub(super) fn entry_payload(kind: u8, body: Bytes) -> Result<EntryPayload<Proposal, u64, BasicNode>, String> {
+    match kind {
+        BODY_BLANK => Ok(EntryPayload::Blank),
+        BODY_COMMAND => Ok(EntryPayload::Normal(Proposal::from_encoded(body))),
+        BODY_MEMBERSHIP => {
+            let record = MembershipRecord::decode(body).map_err(|error| error.to_string())?;
+            Ok(EntryPayload::Membership(membership(record)?))
+        }
+        kind => Err(format!("an entry of unknown kind {kind}")),
+    }
+}
+
 impl LogEntry for Logged {
     fn position(&self) -> Position {
         position(&self.0.log_id)
@@ -151,16 +175,8 @@ impl LogEntry for Logged {
             return Err("an entry without a body".into());
         }
         let kind = body.split_to(1);
-        let payload = match kind[0] {
-            BODY_BLANK => EntryPayload::Blank,
-            // Copied, or a small command would keep the whole piece of the segment it was read with.
-            BODY_COMMAND => EntryPayload::Normal(Proposal::from_encoded(Bytes::copy_from_slice(&body))),
-            BODY_MEMBERSHIP => {
-                let record = MembershipRecord::decode(body).map_err(|error| error.to_string())?;
-                EntryPayload::Membership(membership(record)?)
-            }
-            kind => return Err(format!("an entry of unknown kind {kind}")),
-        };
+        // Copied, or a small command would keep the whole piece of the segment it was read with.
+        let payload = entry_payload(kind[0], Bytes::copy_from_slice(&body))?;
         Ok(Logged(Entry { log_id: log_id(position), payload }))
     }
 }

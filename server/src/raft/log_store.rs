@@ -12,10 +12,17 @@ use tokio::sync::oneshot;
 
 use super::encoding::{Logged, decode_vote, encode_vote, log_id, position};
 use super::{Entry, LogId, TypeConfig, Vote};
-use crate::wal::{Completion, Position, Wal, WalError};
+use crate::wal::{Completion, LogEntry, Position, Wal, WalError};
 
 /// Entries handed to the state machine in one piece: bounds what a node that catches up holds in memory.
 const STREAM_ENTRIES_MAX: u64 = 1024;
+
+/// Bytes of entries after which an append to a follower takes no more: large enough for the network to be busy, small
+/// enough for the follower to answer often.
+const APPEND_BYTES: usize = 4 << 20;
+
+/// Entries looked at at once for an append: bounds how far beyond [`APPEND_BYTES`] it may go.
+const APPEND_STEP_ENTRIES: usize = 32;
 
 /// A handle on the log; all clones share it.
 #[derive(Clone, Debug)]
@@ -66,6 +73,19 @@ impl RaftLogReader<TypeConfig> for LogStore {
         // Nearly always from memory; a file is read inline, since the pages were written lately.
         let entries = self.wal.read(Self::bounds(&range))?;
         Ok(entries.into_iter().map(|Logged(entry)| entry).collect())
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for from in (start..end).step_by(APPEND_STEP_ENTRIES) {
+            let step = self.wal.read(from..end.min(from + APPEND_STEP_ENTRIES as u64))?;
+            bytes += step.iter().map(LogEntry::footprint).sum::<usize>();
+            entries.extend(step.into_iter().map(|Logged(entry)| entry));
+            if bytes >= APPEND_BYTES {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     async fn entries_stream<RB>(

@@ -2,20 +2,26 @@
 //!
 //! openraft decides what is appended, committed and applied, and does no I/O of its own. This module
 //! gives it a log ([`log_store`], on the write-ahead log), a state machine ([`state_machine`], which
-//! hands committed entries to `apply` in runs) and a network (none yet: one node), and turns its
-//! interface into the few calls the rest of the server needs: [`RaftNode`].
+//! hands committed entries to `apply` in runs) and a network ([`network`] out, [`receive`] in, on the connections of
+//! `transport`), and turns its interface into the few calls the rest of the server needs: [`RaftNode`].
 
+mod applied;
 mod encoding;
 mod log_store;
+mod members;
+mod messages;
 mod network;
 mod node;
 mod offline;
 mod proposal;
+mod receive;
+mod snapshot;
 mod state_machine;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use members::MemberChange;
 pub use node::{Leadership, ProposeError, RaftNode, RaftOptions, RaftStatus, ReadError, StartError};
 pub(crate) use offline::{LogSummary, OfflineLogError, applied_position, read_log};
 
@@ -61,3 +67,12 @@ type Membership = openraft::Membership<u64, openraft::BasicNode>;
 type StoredMembership = openraft::StoredMembership<CommittedLeaderId, u64, openraft::BasicNode>;
 type SnapshotMeta = openraft::SnapshotMeta<CommittedLeaderId, u64, openraft::BasicNode>;
 type Snapshot = openraft::Snapshot<CommittedLeaderId, u64, openraft::BasicNode, SnapshotContents>;
+
+/// What openraft keeps of a member besides its id: its peer URLs.
+fn node_of(urls: &[String]) -> openraft::BasicNode {
+    openraft::BasicNode::new(urls.join(","))
+}
+
+fn urls_of(node: &openraft::BasicNode) -> Vec<String> {
+    node.addr.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect()
+}

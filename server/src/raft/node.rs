@@ -3,23 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
-use openraft::{BasicNode, Config, Raft, ReadPolicy, SnapshotPolicy};
+use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
+use openraft::{BasicNode, Config, Instant, Raft, ReadPolicy, SnapshotPolicy};
 use tokio::sync::watch;
 
-use super::TypeConfig;
+use super::applied::AppliedIndex;
 use super::encoding::Logged;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::proposal::Proposal;
 use super::state_machine::Applying;
-use crate::apply::{ApplyError, StateMachine};
+use super::{TypeConfig, node_of};
+use crate::apply::{ApplyError, Snapshots, StateMachine};
+use crate::cluster::RaftMembers;
 use crate::command::{Command, Outcome};
 use crate::io::Io;
 use crate::metrics::Metrics;
+use crate::transport::Peers;
 use crate::wal::{Wal, WalError, WalOptions};
 
 /// Entries kept behind a snapshot for members that lag; as in etcd.
@@ -27,6 +31,9 @@ const CATCH_UP_ENTRIES: u64 = 5_000;
 
 /// Entries purged at once. Each purge is a record and perhaps a file to delete, so not one at a time.
 const PURGE_ENTRIES_MIN: u64 = 1_000;
+
+/// Entries sent to a follower at once; their bytes are bounded by the log.
+const APPEND_ENTRIES_MAX: u64 = 4_096;
 
 /// A single node elects itself and replays its log; should that take longer than this, something is
 /// wrong that waiting does not mend.
@@ -37,16 +44,18 @@ const RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct RaftOptions {
     /// Id of this member; never zero, never reused.
     pub node_id: u64,
-    /// Where other members reach this one; kept in the membership.
-    pub address: String,
+    /// The members of the cluster that is founded, with their peer URLs; the same on all of them. None joins a cluster
+    /// that exists, whose leader then sends what there is. Only asked when there is no log.
+    pub founders: Option<BTreeMap<u64, Vec<String>>>,
+    /// The connections to other members.
+    pub(crate) peers: Arc<Peers>,
     /// The file system.
     pub io: Arc<dyn Io>,
     /// Directory of the write-ahead log; created when absent.
     pub wal_dir: PathBuf,
     /// Time between two heartbeats.
     pub heartbeat_interval: Duration,
-    /// Time without a heartbeat after which a follower stands for election; at least twice the heartbeat
-    /// interval.
+    /// Time without a heartbeat after which a follower stands for election; at least five heartbeat intervals.
     pub election_timeout: Duration,
     /// Entries after which the log is purged up to what the backend holds durably.
     pub snapshot_count: u64,
@@ -59,7 +68,8 @@ impl RaftOptions {
     pub fn new(node_id: u64, io: Arc<dyn Io>, wal_dir: impl Into<PathBuf>) -> RaftOptions {
         RaftOptions {
             node_id,
-            address: String::new(),
+            founders: Some(BTreeMap::from([(node_id, Vec::new())])),
+            peers: Arc::new(Peers::new(0, node_id)),
             io,
             wal_dir: wal_dir.into(),
             heartbeat_interval: Duration::from_millis(100),
@@ -159,9 +169,19 @@ pub struct RaftStatus {
 /// A running member. Clones share it; usable from any thread within a tokio runtime.
 #[derive(Clone)]
 pub struct RaftNode {
-    raft: Raft<TypeConfig, Applying>,
+    pub(super) raft: Raft<TypeConfig, Applying>,
     wal: Arc<Wal<Logged>>,
     leadership: watch::Receiver<Leadership>,
+    applied: Arc<AppliedIndex>,
+    pub(super) members: watch::Receiver<Arc<RaftMembers>>,
+    /// Gives the state to others and takes theirs.
+    pub(super) snapshots: Arc<dyn Snapshots>,
+    /// Held while a snapshot is received.
+    pub(super) receiving: Arc<tokio::sync::Mutex<()>>,
+    /// When a leader last said something.
+    pub(super) heard: Arc<Heard>,
+    /// Age of the last sign of a majority beyond which a leader does not call itself one.
+    quorum_patience: Duration,
 }
 
 impl std::fmt::Debug for RaftNode {
@@ -171,8 +191,8 @@ impl std::fmt::Debug for RaftNode {
 }
 
 impl RaftNode {
-    /// Opens the log, brings the state machine up to it and starts. A member without a log becomes a
-    /// cluster of one. Returns when every write acknowledged before is visible in the state.
+    /// Opens the log, brings the state machine up to it and starts. A member without a log founds its cluster, or waits
+    /// for the one it joins. A cluster of one returns when every write acknowledged before is visible in the state.
     pub async fn start(options: RaftOptions, machine: Box<dyn StateMachine>) -> Result<RaftNode, StartError> {
         let config = config(&options)?;
         let wal_options = WalOptions {
@@ -183,33 +203,56 @@ impl RaftNode {
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))??;
         let wal = Arc::new(wal);
+        let snapshots = machine.snapshots();
         let applying = Applying::new(machine)?;
+        let (applied, members) = (applying.index(), applying.members());
         let log = LogStore::new(wal.clone());
-        let raft = Raft::new(options.node_id, config, Network, log, applying)
+        let network = Network::new(options.peers.clone(), options.election_timeout);
+        let raft = Raft::new(options.node_id, config, network, log, applying)
             .await
             .map_err(|error| StartError::Consensus(error.to_string()))?;
         let leadership = watch_leadership(&raft, options.node_id, Arc::clone(&options.metrics));
-        let node = RaftNode { raft, wal, leadership };
-        node.lead_alone(&options).await?;
+        let quorum_patience = options.election_timeout;
+        let (receiving, heard) = (Arc::default(), Arc::new(Heard::new()));
+        let node = RaftNode {
+            raft,
+            wal,
+            leadership,
+            applied,
+            members,
+            snapshots,
+            receiving,
+            heard,
+            quorum_patience,
+        };
+        node.begin(&options).await?;
         Ok(node)
     }
 
-    /// Does without waiting what a cluster does after a timeout: a single voter needs nobody's consent.
-    async fn lead_alone(&self, options: &RaftOptions) -> Result<(), StartError> {
+    /// Founds the cluster if that is to be done, and if this member is alone in it, does without waiting what others do
+    /// after a timeout: a single voter needs nobody's consent.
+    async fn begin(&self, options: &RaftOptions) -> Result<(), StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::Consensus(error.to_string());
-        if !self.raft.is_initialized().await.map_err(|error| failed(&error))? {
-            let members = BTreeMap::from([(options.node_id, BasicNode::new(&options.address))]);
-            self.raft.initialize(members).await.map_err(|error| failed(&error))?;
-        } else {
+        let begun = self.raft.is_initialized().await.map_err(|error| failed(&error))?;
+        let alone = if begun {
             let mut voters = self.raft.voter_ids();
-            let alone = voters.next() == Some(options.node_id) && voters.next().is_none();
-            drop(voters);
-            if !alone {
-                return Ok(());
+            voters.next() == Some(options.node_id) && voters.next().is_none()
+        } else {
+            let Some(founders) = &options.founders else { return Ok(()) };
+            let members: BTreeMap<u64, BasicNode> =
+                founders.iter().map(|(id, urls)| (*id, node_of(urls))).collect();
+            match self.raft.initialize(members).await {
+                // Another founder was faster, and has sent its log.
+                Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+                Err(error) => return Err(failed(&error)),
             }
-            if !self.raft.is_leader() {
-                self.raft.trigger().elect(false).await.map_err(|error| failed(&error))?;
-            }
+            founders.len() == 1
+        };
+        if !alone {
+            return Ok(());
+        }
+        if begun && !self.raft.is_leader() {
+            self.raft.trigger().elect(false).await.map_err(|error| failed(&error))?;
         }
         self.raft.wait_for_recovery(Some(RECOVERY_TIMEOUT)).await.map_err(|error| failed(&error))?;
         Ok(())
@@ -217,8 +260,13 @@ impl RaftNode {
 
     /// Puts a command into the log and waits until it is durable and applied.
     pub async fn propose(&self, command: Command) -> Result<Outcome, ProposeError> {
+        self.place(command).await.map(|(_, outcome)| outcome)
+    }
+
+    /// As [`Self::propose`]; tells the position in the log too.
+    pub(crate) async fn place(&self, command: Command) -> Result<(u64, Outcome), ProposeError> {
         match self.raft.client_write(Proposal::new(command)).await {
-            Ok(response) => Ok(response.data),
+            Ok(response) => Ok((response.log_id.index, response.data)),
             Err(RaftError::Fatal(fatal)) => Err(match self.stop_reason(&fatal) {
                 Some(reason) => ProposeError::Storage(reason),
                 None => ProposeError::Stopped,
@@ -234,35 +282,65 @@ impl RaftNode {
 
     /// Waits until a read of the state sees every write acknowledged before this call.
     pub async fn read_index(&self) -> Result<(), ReadError> {
-        match self.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(_) => Ok(()),
-            Err(RaftError::Fatal(fatal)) => Err(match self.stop_reason(&fatal) {
+        self.raft
+            .ensure_linearizable(ReadPolicy::ReadIndex)
+            .await
+            .map(drop)
+            .map_err(|error| self.no_read(error))
+    }
+
+    /// Up to where a member must have applied the log for its reads to see every write acknowledged before this call.
+    pub(crate) async fn read_position(&self) -> Result<u64, ReadError> {
+        let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
+        linearizer.map(|linearizer| linearizer.read_log_id().index()).map_err(|error| self.no_read(error))
+    }
+
+    fn no_read(&self, error: RaftError<TypeConfig, LinearizableReadError<TypeConfig>>) -> ReadError {
+        match error {
+            RaftError::Fatal(fatal) => match self.stop_reason(&fatal) {
                 Some(reason) => ReadError::Storage(reason),
                 None => ReadError::Stopped,
-            }),
-            Err(RaftError::APIError(error)) => Err(match error {
-                LinearizableReadError::ForwardToLeader(forward) => {
-                    ReadError::NotLeader { leader: forward.leader_id }
-                }
-                LinearizableReadError::QuorumNotEnough(_) => ReadError::NoQuorum,
-            }),
+            },
+            RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => {
+                ReadError::NotLeader { leader: forward.leader_id }
+            }
+            RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)) => ReadError::NoQuorum,
         }
+    }
+
+    /// Returns when this member has applied the log up to `index`.
+    pub(crate) async fn applied(&self, index: u64) {
+        self.applied.reach(index).await;
+    }
+
+    /// Follows who votes and who learns, as applied here.
+    pub(crate) fn members(&self) -> watch::Receiver<Arc<RaftMembers>> {
+        self.members.clone()
     }
 
     /// Where this member stands. Cheap.
     pub fn status(&self) -> RaftStatus {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
+        let voters = metrics.membership_config.voter_ids().count();
+        let is_leader = metrics.current_leader == Some(metrics.id) && metrics.state.is_leader();
+        // A leader that has not heard of a majority for so long may have been replaced.
+        let cut_off = is_leader
+            && voters > 1
+            && metrics.last_quorum_acked.is_none_or(|acked| acked.elapsed() > self.quorum_patience);
+        // So may one that a follower has not heard of.
+        let cut_off =
+            cut_off || (!is_leader && voters > 1 && self.heard.age() > self.quorum_patience * 3 / 2);
         RaftStatus {
             leadership: Leadership {
                 term: metrics.current_term,
-                leader: metrics.current_leader,
-                is_leader: metrics.current_leader == Some(metrics.id) && metrics.state.is_leader(),
+                leader: metrics.current_leader.filter(|_| !cut_off),
+                is_leader: is_leader && !cut_off,
             },
             last_log_index: metrics.last_log_index.unwrap_or(0),
             committed_index: index_of(metrics.local_committed.as_ref()),
             applied_index: index_of(metrics.last_applied.as_ref()),
-            voters: metrics.membership_config.voter_ids().count(),
+            voters,
         }
     }
 
@@ -301,7 +379,7 @@ impl RaftNode {
     }
 
     /// The error of the disk that stopped consensus, if one did.
-    fn stop_reason(&self, fatal: &Fatal<TypeConfig>) -> Option<String> {
+    pub(super) fn stop_reason(&self, fatal: &Fatal<TypeConfig>) -> Option<String> {
         if let Some(error) = self.wal.failure().borrow().as_ref() {
             return Some(error.to_string());
         }
@@ -313,6 +391,30 @@ impl RaftNode {
     }
 }
 
+/// When a leader last said something to this member.
+#[derive(Debug)]
+pub(super) struct Heard {
+    started: std::time::Instant,
+    /// Milliseconds after the start.
+    at_ms: AtomicU64,
+}
+
+impl Heard {
+    fn new() -> Self {
+        Heard { started: std::time::Instant::now(), at_ms: AtomicU64::new(0) }
+    }
+
+    /// It did, just now.
+    pub(super) fn note(&self) {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    fn age(&self) -> Duration {
+        self.started.elapsed().saturating_sub(Duration::from_millis(self.at_ms.load(Ordering::Relaxed)))
+    }
+}
+
 /// The index of a position; 0, which no entry has, before the first.
 fn index_of(id: Option<&super::LogId>) -> u64 {
     id.map_or(0, |id| id.index)
@@ -321,12 +423,17 @@ fn index_of(id: Option<&super::LogId>) -> u64 {
 fn config(options: &RaftOptions) -> Result<Arc<Config>, StartError> {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let election = milliseconds(options.election_timeout);
+    let longest = election.saturating_mul(3) / 5;
     let config = Config {
         cluster_name: "etcdkit".into(),
         heartbeat_interval: milliseconds(options.heartbeat_interval),
-        // Randomised between once and twice the timeout, as in etcd.
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_mul(2),
+        // openraft waits for a leader's lease, which is the longest timeout, and then for a random one: together between
+        // 1 and 1.2 of the timeout asked for, where etcd has between 1 and 2.
+        election_timeout_min: election.saturating_mul(2) / 5,
+        election_timeout_max: longest,
+        // A leader that has lost its majority keeps still for as long as it takes the others to elect one.
+        quorum_loss_probe_interval: Some(longest.saturating_mul(2)),
+        max_payload_entries: APPEND_ENTRIES_MAX,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(options.snapshot_count),
         max_in_snapshot_log_to_keep: CATCH_UP_ENTRIES.min(options.snapshot_count),
         purge_batch_size: PURGE_ENTRIES_MIN.min(options.snapshot_count),

@@ -8,15 +8,20 @@
 //! a snapshot stands for state that needs no log any more.
 
 use std::io;
+use std::sync::Arc;
 
 use futures::{FutureExt, Stream, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
+use super::applied::AppliedIndex;
 use super::encoding::{decode_progress, encode_progress};
+use super::members::members_of;
 use super::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
-use crate::apply::{ApplyError, Progress, RunEntry, StateMachine};
+use crate::apply::{ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine};
+use crate::cluster::RaftMembers;
 use crate::command::Command;
 
 type Responder = openraft::storage::ApplyResponder<TypeConfig>;
@@ -27,9 +32,14 @@ const RUN_ENTRIES_MAX: usize = 1024;
 /// Encoded commands in one run, in bytes: bounds the batch of the backend when commands are large.
 const RUN_BYTES_MAX: usize = 4 << 20;
 
-/// The contents of a snapshot: nothing yet, see [`StateMachine::install`].
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SnapshotContents;
+/// The contents of a snapshot. One of this member is not made before it is sent, and then of what there is then, which
+/// is at least what was promised; so it costs nothing to have one.
+pub(crate) enum SnapshotContents {
+    /// Of this member.
+    Own(Arc<dyn Snapshots>),
+    /// Of another.
+    Received(Received),
+}
 
 /// Feeds a [`StateMachine`].
 pub(super) struct Applying {
@@ -38,6 +48,12 @@ pub(super) struct Applying {
     applied: Option<LogId>,
     membership: StoredMembership,
     snapshot: Option<SnapshotMeta>,
+    /// Whether the run at hand changes the members.
+    members_changed: bool,
+    /// Tells others how far the state is.
+    index: Arc<AppliedIndex>,
+    /// Tells others who the members are.
+    members: watch::Sender<Arc<RaftMembers>>,
 }
 
 /// One entry of a run.
@@ -54,10 +70,27 @@ impl Applying {
             applied: None,
             membership: StoredMembership::default(),
             snapshot: None,
+            members_changed: false,
             machine: Mutex::new(machine),
+            index: Arc::default(),
+            members: watch::Sender::default(),
         };
         applying.load_progress()?;
         Ok(applying)
+    }
+
+    /// How far the state is; for those who wait for a position.
+    pub(super) fn index(&self) -> Arc<AppliedIndex> {
+        self.index.clone()
+    }
+
+    /// Follows the members as applied.
+    pub(super) fn members(&self) -> watch::Receiver<Arc<RaftMembers>> {
+        self.members.subscribe()
+    }
+
+    fn tell_members(&self) {
+        self.members.send_replace(Arc::new(members_of(&self.membership)));
     }
 
     fn load_progress(&mut self) -> Result<(), ApplyError> {
@@ -68,6 +101,9 @@ impl Applying {
         let (applied, membership) = decode_progress(&progress).map_err(ApplyError)?;
         self.applied = Some(applied);
         self.membership = membership;
+        self.index.advance(applied.index);
+        self.tell_members();
+        let machine = self.machine.get_mut();
         self.snapshot = machine.durable_progress().map(|durable| snapshot_meta(&durable)).transpose()?;
         Ok(())
     }
@@ -92,6 +128,11 @@ impl Applying {
             return Err(ApplyError(what));
         }
         self.applied = Some(applied);
+        if self.members_changed {
+            self.members_changed = false;
+            self.tell_members();
+        }
+        self.index.advance(applied.index);
         for (ready, outcome) in run.into_iter().zip(outcomes) {
             if let Some(responder) = ready.responder {
                 responder.send(outcome);
@@ -109,7 +150,7 @@ impl Applying {
     }
 }
 
-fn snapshot_meta(progress: &Progress) -> Result<SnapshotMeta, ApplyError> {
+pub(super) fn snapshot_meta(progress: &Progress) -> Result<SnapshotMeta, ApplyError> {
     let (applied, membership) = decode_progress(progress).map_err(ApplyError)?;
     Ok(SnapshotMeta { last_log_id: Some(applied), last_membership: membership })
 }
@@ -138,6 +179,7 @@ impl RaftStateMachine<TypeConfig> for Applying {
                 }
                 EntryPayload::Membership(membership) => {
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    self.members_changed = true;
                     None
                 }
             };
@@ -163,37 +205,49 @@ impl RaftStateMachine<TypeConfig> for Applying {
             Ok(()) => Ok(self.snapshot.clone().unwrap_or_default()),
             Err(error) => Err(error),
         };
-        Some(Builder { meta })
+        Some(Builder { meta, snapshots: self.machine.get_mut().snapshots() })
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
         match self.try_create_snapshot_builder(true).now_or_never().flatten() {
             Some(builder) => builder,
-            None => Builder { meta: Err(ApplyError("no snapshot can be built".into())) },
+            None => Builder {
+                meta: Err(ApplyError("no snapshot can be built".into())),
+                snapshots: self.machine.get_mut().snapshots(),
+            },
         }
     }
 
     async fn install_snapshot(
         &mut self,
         meta: &SnapshotMeta,
-        _data: SnapshotContents,
+        contents: SnapshotContents,
     ) -> Result<(), io::Error> {
         let Some(applied) = &meta.last_log_id else {
             return Err(io::Error::other("a snapshot of an empty log cannot be installed"));
         };
-        let progress = encode_progress(applied, &meta.last_membership);
-        self.machine.get_mut().install(&progress).map_err(io::Error::other)?;
+        let received = match contents {
+            SnapshotContents::Received(received) => received,
+            SnapshotContents::Own(_) => {
+                let progress = encode_progress(applied, &meta.last_membership);
+                Received { progress, incoming: None }
+            }
+        };
+        tracing::info!(index = applied.index, "taking over the state of another member");
+        self.machine.get_mut().install(received).map_err(io::Error::other)?;
         self.load_progress().map_err(io::Error::other)
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
-        Ok(self.snapshot.clone().map(|meta| Snapshot { meta, snapshot: SnapshotContents }))
+        let snapshots = self.machine.get_mut().snapshots();
+        Ok(self.snapshot.clone().map(|meta| Snapshot { meta, snapshot: SnapshotContents::Own(snapshots) }))
     }
 }
 
 /// Builds a snapshot: all the work was done when it was created.
 pub(super) struct Builder {
     meta: Result<SnapshotMeta, ApplyError>,
+    snapshots: Arc<dyn Snapshots>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
@@ -201,6 +255,6 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let meta = self.meta.clone().map_err(io::Error::other)?;
-        Ok(Snapshot { meta, snapshot: SnapshotContents })
+        Ok(Snapshot { meta, snapshot: SnapshotContents::Own(self.snapshots.clone()) })
     }
 }

@@ -127,6 +127,7 @@ fn server_title(kind: Kind) -> &'static str {
         Kind::OursRedb => "redb",
         Kind::OursSled => "sled",
         Kind::OursMemory => "memory",
+        Kind::OursCluster => "three members",
     }
 }
 

@@ -19,6 +19,9 @@ const START_POLL: Duration = Duration::from_millis(20);
 /// How long a clean stop may take before it is an error.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Members of a cluster beside the one that is asked.
+const OTHERS: usize = 2;
+
 /// Which server a run is against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Kind {
@@ -26,9 +29,13 @@ pub(crate) enum Kind {
     OursRedb,
     OursSled,
     OursMemory,
+    /// Three members of ours, of which one is asked. Only where it is named: scenarios that look at the members expect
+    /// one.
+    OursCluster,
 }
 
 impl Kind {
+    /// What a run is against when nothing is named.
     pub(crate) const ALL: [Kind; 4] = [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory];
 
     pub(crate) fn name(self) -> &'static str {
@@ -37,6 +44,7 @@ impl Kind {
             Kind::OursRedb => "ours-redb",
             Kind::OursSled => "ours-sled",
             Kind::OursMemory => "ours-memory",
+            Kind::OursCluster => "ours-cluster",
         }
     }
 
@@ -47,7 +55,7 @@ impl Kind {
     fn engine(self) -> Option<&'static str> {
         match self {
             Kind::Oracle => None,
-            Kind::OursRedb => Some("redb"),
+            Kind::OursRedb | Kind::OursCluster => Some("redb"),
             Kind::OursSled => Some("sled"),
             Kind::OursMemory => Some("memory"),
         }
@@ -74,6 +82,8 @@ pub(crate) struct Server {
     client: SocketAddr,
     peer: SocketAddr,
     child: Option<Child>,
+    /// The other members of a cluster, with their addresses for members. They run all the time.
+    others: Vec<(SocketAddr, Child)>,
     extra: Vec<String>,
 }
 
@@ -85,10 +95,32 @@ impl Server {
     pub(crate) async fn start_with(kind: Kind, programs: &Programs, extra: Vec<String>) -> Result<Self> {
         let (client, peer) = (free_address()?, free_address()?);
         let folder = tempfile::Builder::new().prefix("etcdkit-spec-").tempdir()?;
-        let mut server =
-            Server { kind, programs: programs.clone(), folder, client, peer, child: None, extra };
+        let mut server = Server {
+            kind,
+            programs: programs.clone(),
+            folder,
+            client,
+            peer,
+            child: None,
+            others: Vec::new(),
+            extra,
+        };
+        if kind == Kind::OursCluster {
+            server.spawn_others()?;
+        }
         server.spawn().await?;
         Ok(server)
+    }
+
+    fn spawn_others(&mut self) -> Result<()> {
+        let peers = (0..OTHERS).map(|_| free_address()).collect::<Result<Vec<_>>>()?;
+        for (number, peer) in peers.iter().enumerate() {
+            let client = format!("http://{}", free_address()?);
+            let mut command = self.command(&format!("other{number}"), &client, *peer, &peers)?;
+            let child = command.spawn().context("cannot run another member")?;
+            self.others.push((*peer, child));
+        }
+        Ok(())
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -102,6 +134,16 @@ impl Server {
 
     /// Starts the process on the same ports and data, and waits until it answers a linearizable read.
     pub(crate) async fn spawn(&mut self) -> Result<()> {
+        let others: Vec<SocketAddr> = self.others.iter().map(|(peer, _)| *peer).collect();
+        let mut command = self.command("default", &self.endpoint(), self.peer, &others)?;
+        let program = command.as_std().get_program().to_owned();
+        let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
+        self.child = Some(child);
+        self.wait_ready().await
+    }
+
+    /// The command line of one member; `others` are the peer addresses of those beside the one that is asked.
+    fn command(&self, name: &str, client: &str, peer: SocketAddr, others: &[SocketAddr]) -> Result<Command> {
         let mut command = match self.kind {
             Kind::Oracle => Command::new(&self.programs.etcd),
             _ => Command::new(self.programs.built.join("etcdkit")),
@@ -109,20 +151,22 @@ impl Server {
         if let Some(engine) = self.kind.engine() {
             command.args(["server", "--storage-engine", engine]);
         }
-        let (client, peer) = (self.endpoint(), format!("http://{}", self.peer));
-        command.arg("--data-dir").arg(self.folder.path().join("data"));
-        command.args(["--name", "default", "--log-level", "warn"]);
-        command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+        let mut cluster = format!("default=http://{}", self.peer);
+        for (number, other) in others.iter().enumerate() {
+            cluster.push_str(&format!(",other{number}=http://{other}"));
+        }
+        let peer = format!("http://{peer}");
+        let folder = if name == "default" { "data" } else { name };
+        command.arg("--data-dir").arg(self.folder.path().join(folder));
+        command.args(["--name", name, "--log-level", "warn"]);
+        command.args(["--listen-client-urls", client, "--advertise-client-urls", client]);
         command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-        command.args(["--initial-cluster", &format!("default={peer}")]);
+        command.args(["--initial-cluster", &cluster]);
         command.args(&self.extra);
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"))?;
         command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null()).kill_on_drop(true);
-        let program = command.as_std().get_program().to_owned();
-        let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
-        self.child = Some(child);
-        self.wait_ready().await
+        Ok(command)
     }
 
     async fn wait_ready(&mut self) -> Result<()> {

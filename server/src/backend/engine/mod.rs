@@ -22,7 +22,7 @@ use crate::io::Io;
 pub struct EngineError(Box<dyn std::error::Error + Send + Sync>);
 
 impl EngineError {
-    fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(super) fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         EngineError(source.into())
     }
 

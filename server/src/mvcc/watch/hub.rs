@@ -160,6 +160,19 @@ impl Hub {
         state.deliver(&self.shared.store, &committed.changes);
     }
 
+    /// Lets `adopt` put another member's key space in the place of the own one. Watchers that were fed by the writer
+    /// read what they missed from history.
+    pub(crate) fn adopt<E>(&self, adopt: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let mut state = self.shared.state.lock();
+        let missed = state.revision + 1;
+        adopt()?;
+        state.revision = self.shared.store.revision();
+        if state.revision >= missed {
+            state.all_lag(missed);
+        }
+        Ok(())
+    }
+
     pub(super) fn create(&self, id: StreamId, request: &WatchCreateRequest) {
         let mut state = self.shared.state.lock();
         let state = &mut *state;
@@ -329,6 +342,24 @@ impl State {
         let Some(stream) = self.streams.get_mut(&id) else { return false };
         stream.queue.forget_progress(watch_id);
         stream.watchers.remove(&watch_id).is_some()
+    }
+
+    /// Sends everybody to history: watchers that were fed, from `missed` on, and those whose time has come.
+    fn all_lag(&mut self, missed: i64) {
+        let mut lagging = Vec::new();
+        for (id, stream) in &self.streams {
+            for (watch_id, watcher) in &stream.watchers {
+                match watcher.place {
+                    Place::Synced => lagging.push((*id, *watch_id, missed)),
+                    Place::Waiting(start) if start <= self.revision => lagging.push((*id, *watch_id, start)),
+                    Place::Waiting(_) | Place::Lagging(_) => {}
+                }
+            }
+        }
+        for (id, watch_id, from) in lagging {
+            self.exit(id, watch_id);
+            self.enter(id, watch_id, Place::Lagging(from));
+        }
     }
 
     fn deliver(&mut self, store: &Store, changes: &[Change]) {

@@ -12,7 +12,7 @@ use etcdkit_proto::etcdserverpb::{PutRequest, PutResponse};
 use parking_lot::Mutex;
 
 use super::{RaftNode, RaftOptions};
-use crate::apply::{ApplyError, Progress, RunEntry, StateMachine};
+use crate::apply::{ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine};
 use crate::command::{Applied, Command, Operation, Outcome};
 use crate::io::simulated::SimulatedIo;
 
@@ -78,9 +78,26 @@ impl StateMachine for Recorder {
         Ok(())
     }
 
-    fn install(&mut self, progress: &Progress) -> Result<(), ApplyError> {
-        self.now.lock().progress = Some(progress.clone());
+    fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(NoSnapshots)
+    }
+
+    fn install(&mut self, received: Received) -> Result<(), ApplyError> {
+        self.now.lock().progress = Some(received.progress);
         self.flush()
+    }
+}
+
+/// Nothing is sent in these tests.
+struct NoSnapshots;
+
+impl Snapshots for NoSnapshots {
+    fn export(&self, _out: &mut dyn std::io::Write) -> Result<(), ApplyError> {
+        Err(ApplyError("keys are noted and not kept".into()))
+    }
+
+    fn receive(&self, _source: &mut dyn std::io::Read) -> Result<Received, ApplyError> {
+        Err(ApplyError("keys are noted and not kept".into()))
     }
 }
 

@@ -1,0 +1,250 @@
+//! Members as processes of their own, on addresses of their own.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use etcdkit::Client;
+
+/// Nothing here takes longer; a cluster that hangs fails instead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Pause between two looks at something that will be.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+struct Node {
+    name: String,
+    client_url: String,
+    peer_url: String,
+    arguments: Vec<String>,
+    process: Option<Child>,
+}
+
+/// A cluster. Its processes end and its files go with it.
+pub(crate) struct Nodes {
+    nodes: Vec<Node>,
+    dir: tempfile::TempDir,
+}
+
+/// Returns when `done` says so; fails the test when that takes too long.
+pub(crate) async fn soon(what: &str, done: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < PATIENCE, "not yet: {what}");
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+fn free_url() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+impl Nodes {
+    /// Starts the founders of a cluster.
+    pub(crate) fn found(count: usize) -> Nodes {
+        let mut nodes = Nodes { nodes: Vec::new(), dir: tempfile::tempdir().unwrap() };
+        for number in 0..count {
+            nodes.nodes.push(Node {
+                name: format!("m{number}"),
+                client_url: free_url(),
+                peer_url: free_url(),
+                arguments: Vec::new(),
+                process: None,
+            });
+        }
+        let cluster = nodes.initial_cluster();
+        for node in &mut nodes.nodes {
+            node.arguments =
+                vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=new".into()];
+        }
+        for number in 0..count {
+            nodes.start(number);
+        }
+        nodes
+    }
+
+    fn initial_cluster(&self) -> String {
+        let pairs: Vec<String> =
+            self.nodes.iter().map(|node| format!("{}={}", node.name, node.peer_url)).collect();
+        pairs.join(",")
+    }
+
+    fn log(&self, node: usize) -> PathBuf {
+        self.dir.path().join(format!("m{node}.log"))
+    }
+
+    /// Starts a member, for the first time or again.
+    pub(crate) fn start(&mut self, node: usize) {
+        let log = std::fs::File::options().create(true).append(true).open(self.log(node)).unwrap();
+        let data = self.dir.path().join(format!("m{node}"));
+        let node = &mut self.nodes[node];
+        let process = Command::new(env!("CARGO_BIN_EXE_etcdkit"))
+            .arg("server")
+            .args(["--name", &node.name])
+            .arg(format!("--data-dir={}", data.display()))
+            .args(["--listen-client-urls", &node.client_url, "--advertise-client-urls", &node.client_url])
+            .args(["--listen-peer-urls", &node.peer_url, "--initial-advertise-peer-urls", &node.peer_url])
+            .args(["--initial-cluster-token", "test", "--snapshot-count", "100"])
+            .args(&node.arguments)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        node.process = Some(process.unwrap());
+    }
+
+    /// Announces one more member and starts it; its number.
+    pub(crate) async fn add(&mut self) -> usize {
+        let number = self.nodes.len();
+        let peer_url = free_url();
+        let client = self.client(0).await;
+        let urls = [peer_url.clone()];
+        soon("a member can be added", async || client.member_add(urls.clone(), None).await.is_ok()).await;
+        self.nodes.push(Node {
+            name: format!("m{number}"),
+            client_url: free_url(),
+            peer_url,
+            arguments: Vec::new(),
+            process: None,
+        });
+        let cluster = self.initial_cluster();
+        self.nodes[number].arguments =
+            vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=existing".into()];
+        self.start(number);
+        number
+    }
+
+    /// A client of one member.
+    pub(crate) async fn client(&self, node: usize) -> Client {
+        let url = &self.nodes[node].client_url;
+        let begun = Instant::now();
+        loop {
+            match Client::connect([url], None).await {
+                Ok(client) => return client,
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "{url}: {error}"),
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+
+    /// A client that knows all members.
+    pub(crate) async fn client_of_all(&self) -> Client {
+        let urls: Vec<&str> = self.nodes.iter().map(|node| node.client_url.as_str()).collect();
+        Client::connect(urls, None).await.unwrap()
+    }
+
+    /// Waits until a member has what another one had when this was called.
+    pub(crate) async fn wait_for_equal_revision(&self, node: usize, other: usize) {
+        let revision = |status: etcdkit::StatusResponse| status.raft_applied_index();
+        let wanted = revision(self.client(other).await.status().await.unwrap());
+        let client = self.client(node).await;
+        soon("a member catches up", async || {
+            client.status().await.is_ok_and(|status| revision(status) >= wanted)
+        })
+        .await;
+    }
+
+    /// The number of the member that leads, once there is one.
+    pub(crate) async fn wait_for_leader(&self) -> usize {
+        let begun = Instant::now();
+        loop {
+            for number in 0..self.nodes.len() {
+                if self.nodes[number].process.is_some() && self.leads(number).await {
+                    return number;
+                }
+            }
+            assert!(begun.elapsed() < PATIENCE, "there is no leader");
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+
+    async fn leads(&self, node: usize) -> bool {
+        let Ok(status) = self.client(node).await.status().await else { return false };
+        let own = status.header().map(|header| header.member_id());
+        status.leader() != 0 && own == Some(status.leader())
+    }
+
+    pub(crate) async fn member_id(&self, node: usize) -> u64 {
+        let status = self.client(node).await.status().await.unwrap();
+        status.header().unwrap().member_id()
+    }
+
+    /// Waits until these members hold the same keys at the same revision.
+    pub(crate) async fn wait_for_equal_hashes(&self, nodes: &[usize]) {
+        soon("all hold the same", async || {
+            let mut hashes = Vec::new();
+            for node in nodes {
+                let Ok(hash) = self.client(*node).await.hash_kv(0).await else { return false };
+                let revision = hash.header().map(|header| header.revision());
+                hashes.push((hash.hash(), revision));
+            }
+            hashes.windows(2).all(|pair| pair[0] == pair[1])
+        })
+        .await;
+    }
+
+    /// Ends a member without warning.
+    pub(crate) fn kill(&mut self, node: usize) {
+        let mut process = self.nodes[node].process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Tells a member to stop.
+    pub(crate) fn terminate(&mut self, node: usize) {
+        self.signal(node, "-TERM");
+    }
+
+    /// Stops a member's processor, so that it is there and does nothing.
+    pub(crate) fn pause(&self, node: usize) {
+        self.signal(node, "-STOP");
+    }
+
+    /// Lets a paused member go on.
+    pub(crate) fn resume(&self, node: usize) {
+        self.signal(node, "-CONT");
+    }
+
+    /// Whether a member has logged this.
+    pub(crate) fn log_says(&self, node: usize, what: &str) -> bool {
+        std::fs::read_to_string(self.log(node)).unwrap_or_default().contains(what)
+    }
+
+    fn signal(&self, node: usize, signal: &str) {
+        let pid = self.nodes[node].process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Waits until a member has ended by itself.
+    pub(crate) async fn wait_for_exit(&mut self, node: usize) {
+        let begun = Instant::now();
+        let mut process = self.nodes[node].process.take().unwrap();
+        while process.try_wait().unwrap().is_none() {
+            if begun.elapsed() > PATIENCE {
+                let _ = process.kill();
+                panic!("m{node} still runs; its log:\n{}", std::fs::read_to_string(self.log(node)).unwrap());
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(mut process) = node.process.take() {
+                let _ = process.kill();
+                let _ = process.wait();
+            }
+        }
+        if std::thread::panicking() {
+            for number in 0..self.nodes.len() {
+                let log = std::fs::read_to_string(self.log(number)).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().collect();
+                eprintln!("the last lines of m{number}:");
+                lines[lines.len().saturating_sub(20)..].iter().for_each(|line| eprintln!("  {line}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The first start of a member: whose it becomes.
+//!
+//! A founder derives its id and that of its cluster from the settings, as all founders do, each for itself; that is why
+//! the settings must be the same on all of them. One that joins was announced before it started, and is told its id by
+//! those that are there. A founder that lost its data would derive the same id again and could vote twice: it is found
+//! out by asking the others whether they know it already.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::{ClusterState, Config, ConfigError, MemberUrl};
+use crate::data_dir::{Identity, member_id};
+use crate::transport::wire::{MembersRequest, MembersResponse};
+use crate::transport::{Call, CallError, ask_stranger};
+
+/// Time a member of the cluster has to say who the members are when a new one asks; as etcd's.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time the other founders have to say that they know this one already. They usually are not there yet.
+const FOUND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The ids of a member that starts for the first time.
+pub(crate) async fn identity(config: &Config) -> Result<Identity, ConfigError> {
+    config.check_founding()?;
+    let members = config.initial_members()?;
+    match config.initial_cluster_state {
+        ClusterState::New => found(config, &members).await,
+        ClusterState::Existing => join(config, &members).await,
+    }
+}
+
+/// The members that found the cluster, by id; none where it is joined. `own` is the id that this member has: alone, it
+/// keeps that of its data directory, whatever its addresses have become.
+pub(crate) fn founders(config: &Config, own: u64) -> Result<Option<BTreeMap<u64, Vec<String>>>, ConfigError> {
+    if config.initial_cluster_state == ClusterState::Existing {
+        return Ok(None);
+    }
+    let members = config.initial_members()?;
+    let texts = |urls: &[MemberUrl]| urls.iter().map(MemberUrl::to_string).collect();
+    if let (1, Some(urls)) = (members.len(), members.values().next()) {
+        return Ok(Some(BTreeMap::from([(own, texts(urls))])));
+    }
+    let token = &config.initial_cluster_token;
+    Ok(Some(members.values().map(|urls| (member_id(urls, token), texts(urls))).collect()))
+}
+
+async fn found(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> Result<Identity, ConfigError> {
+    let identity = Identity::of_founder(members, &config.name, &config.initial_cluster_token)?;
+    if members.len() == 1 {
+        return Ok(identity);
+    }
+    if let Ok(known) = ask_others(config, members, FOUND_TIMEOUT).await {
+        let own = known.members.iter().find(|member| member.id == identity.member_id);
+        if own.is_some_and(|own| !own.client_urls.is_empty()) {
+            return Err(ConfigError(format!(
+                "member {:x} has already been bootstrapped: if its data is lost, remove it from the cluster and add it \
+                 again",
+                identity.member_id
+            )));
+        }
+    }
+    Ok(identity)
+}
+
+async fn join(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> Result<Identity, ConfigError> {
+    let known = ask_others(config, members, JOIN_TIMEOUT).await;
+    let known =
+        known.map_err(|error| ConfigError(format!("cannot fetch cluster info from peer urls: {error}")))?;
+    if known.members.len() != members.len() {
+        return Err(ConfigError("error validating peerURLs: member count is unequal".to_owned()));
+    }
+    let mut own_id = None;
+    for member in &known.members {
+        let mut theirs = member.peer_urls.clone();
+        theirs.sort();
+        let found = members.iter().find(|(_, urls)| {
+            let mut ours: Vec<String> = urls.iter().map(MemberUrl::to_string).collect();
+            ours.sort();
+            ours == theirs
+        });
+        let Some((name, _)) = found else {
+            return Err(ConfigError(format!(
+                "error validating peerURLs: no match found for existing member ({:x}, [{}])",
+                member.id,
+                member.peer_urls.join(" ")
+            )));
+        };
+        if *name == config.name {
+            own_id = Some(member.id);
+        }
+    }
+    let unknown = || ConfigError(format!("member {:?} was not added to the cluster before", config.name));
+    Ok(Identity { member_id: own_id.ok_or_else(unknown)?, cluster_id: known.cluster_id })
+}
+
+/// What the first of the others that answers knows.
+async fn ask_others(
+    config: &Config,
+    members: &BTreeMap<String, Vec<MemberUrl>>,
+    patience: Duration,
+) -> Result<MembersResponse, CallError> {
+    let mut failure = CallError::Unsent { to: 0, reason: "there is no other member".to_owned() };
+    for url in members.iter().filter(|(name, _)| **name != config.name).flat_map(|(_, urls)| urls) {
+        match ask_stranger(&url.to_string(), Call::Members, MembersRequest {}, patience).await {
+            Ok(known) => return Ok(known),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
