@@ -138,7 +138,13 @@ impl ClusterCommand {
     /// What etcd calls such a request in its metrics.
     pub fn name(&self) -> &'static str {
         match self.operation {
-            Some(ClusterOperation::PeerUrls(_)) => "ClusterMemberAttrSet",
+            Some(
+                ClusterOperation::PeerUrls(_)
+                | ClusterOperation::Attributes(_)
+                | ClusterOperation::AddMember(_)
+                | ClusterOperation::RemoveMember(_)
+                | ClusterOperation::PromoteMember(_),
+            ) => "ClusterMemberAttrSet",
             Some(ClusterOperation::Downgrade(_) | ClusterOperation::CancelDowngrade(_)) => "DowngradeInfoSet",
             None => "unknown",
         }
