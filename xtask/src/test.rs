@@ -13,7 +13,10 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
     lint(&mut steps);
     windows(&mut steps);
     oracle(&mut steps);
-    steps.run("rust: unit, property and server tests", "cargo test --workspace --locked --quiet");
+    steps.run(
+        "rust: unit, property and server tests",
+        "cargo test --workspace --locked --quiet --no-fail-fast",
+    );
     dist::build(&mut steps, Profile::Release);
     c::steps(&mut steps);
     python_steps(&mut steps);

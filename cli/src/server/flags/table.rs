@@ -4,8 +4,8 @@ use super::{Flag, Group, Kind, Support};
 
 const NO_TLS: &str =
     "this version has no TLS between members; put a TLS proxy in front, or use a trusted network";
-const NO_CLUSTER: &str = "this version runs single-member clusters only";
-const NO_DISCOVERY: &str = "this version runs single-member clusters only and needs no discovery";
+const NO_CLUSTER: &str = "not there yet; restore a snapshot with `etcdutl snapshot restore` instead";
+const NO_DISCOVERY: &str = "this version does not discover members; name them in --initial-cluster";
 
 const fn used(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
     Flag { name, kind, default, support: Support::Used, help }
@@ -127,7 +127,12 @@ pub(crate) static GROUPS: &[Group] = &[
                 "history to keep: hours or a duration, or revisions; 0 keeps all",
             ),
             used("auto-compaction-mode", Text, "periodic", "periodic or revision"),
-            used("strict-reconfig-check", Bool, "true", "refuse changes of members that would cost the majority"),
+            used(
+                "strict-reconfig-check",
+                Bool,
+                "true",
+                "refuse changes of members that would cost the majority",
+            ),
             no_effect("pre-vote", Bool, "true", "it is always on"),
             used("max-learners", Int, "1", "learners at the same time"),
             no_effect("v2-deprecation", Text, "write-only", "there is no v2 store"),
