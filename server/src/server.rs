@@ -458,8 +458,24 @@ async fn stop_in_order(
     proposer.stop();
     ending.parted.cancel();
     ending.peer_tasks.close();
-    let MemberParts { backend, store, lessor, auth, hub, raft, data_dir, .. } = member;
-    drop((store, lessor, auth, hub, proposer));
+    // Named one by one: what is left in `member` would live until after the end is told, and with it the files.
+    let MemberParts {
+        identity: _,
+        clock: _,
+        backend,
+        store,
+        lessor,
+        auth,
+        alarms,
+        cluster,
+        hub,
+        raft,
+        peers,
+        forwarder,
+        contact,
+        data_dir,
+    } = member;
+    drop((store, lessor, auth, alarms, cluster, hub, peers, forwarder, contact, proposer));
     raft.shutdown().await;
     let flushed = tokio::task::spawn_blocking(move || {
         if let Err(error) = backend.flush() {

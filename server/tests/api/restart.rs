@@ -48,6 +48,16 @@ async fn a_directory_has_one_server_and_one_engine() {
     assert!(other.to_string().contains("--storage-engine redb"), "{other}");
 }
 
+/// On several threads, where what is dropped too late is still there when the next one starts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_is_free_as_soon_as_its_server_has_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..40 {
+        let server = Server::builder().data_dir(dir.path()).listen("127.0.0.1:0").start().await.unwrap();
+        server.shutdown().await;
+    }
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_named() {
     let first = Fixture::memory().await;
