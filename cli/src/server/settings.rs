@@ -47,7 +47,7 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         initial_cluster_token: text(given, "initial-cluster-token").to_owned(),
         initial_cluster_state: cluster_state(given)?,
         peer_port: peer_port(given),
-        strict_reconfig_check: text(given, "strict-reconfig-check") == "true",
+        strict_reconfig_check: flag(given, "strict-reconfig-check"),
         max_learners: value(given, "max-learners")?,
         heartbeat_interval: milliseconds(given, "heartbeat-interval")?,
         election_timeout: milliseconds(given, "election-timeout")?,
@@ -58,7 +58,8 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         self_signed_cert_validity_years: value(given, "self-signed-cert-validity")?,
         max_txn_ops: value(given, "max-txn-ops")?,
         max_request_bytes: value(given, "max-request-bytes")?,
-        max_concurrent_streams: streams(given)?,
+        // etcd's default is the largest number there is; a larger one than that is not.
+        max_concurrent_streams: value(given, "max-concurrent-streams")?,
         grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
         grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
         client_tls: client_tls(given)?,
@@ -141,11 +142,6 @@ fn urls_if_any(
     name: &'static str,
 ) -> Result<Vec<etcdkit_server::config::MemberUrl>, ParseError> {
     if text(given, name).is_empty() { Ok(Vec::new()) } else { urls(given, name) }
-}
-
-/// etcd's default is the largest number there is; a larger one than that is not.
-fn streams(given: &Given) -> Result<u32, ParseError> {
-    value(given, "max-concurrent-streams")
 }
 
 /// Anything but `extensive` is basic, as in etcd.

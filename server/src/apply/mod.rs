@@ -6,6 +6,7 @@ mod auth;
 mod compact;
 mod kv;
 mod lease;
+mod replicated;
 pub mod txn;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 pub(crate) use applier::applied_progress;
 pub use applier::{Applier, Parts};
+pub use replicated::{OpenError, Replicated};
 
 use crate::backend::Incoming;
 use crate::command::{Command, Outcome};

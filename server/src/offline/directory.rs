@@ -8,19 +8,18 @@ use bytes::Bytes;
 
 use super::OfflineError;
 use super::restore::RESTORED;
-use crate::alarm::Alarms;
-use crate::apply::{Applier, ApplyError, Parts, Progress, RunEntry, StateMachine as _};
-use crate::auth::AuthStore;
+use crate::apply::{Applier, ApplyError, Parts, Progress, Replicated, RunEntry, StateMachine as _};
 use crate::backend::{Backend, BackendOptions, EngineKind, Size, Table};
-use crate::cluster::ClusterState;
 use crate::command::Command;
 use crate::data_dir::{DataDir, DataDirError, Identity};
 use crate::io::{Io, disk::DiskIo, memory::MemoryIo};
-use crate::lease::Lessor;
 use crate::mvcc::watch::{Hub, HubOptions};
 use crate::mvcc::{KeyValueHash, Store};
 use crate::raft::{self, LogSummary};
 use crate::wal::Position;
+
+/// Nobody logs in to a directory without a server.
+const NO_TOKENS: Duration = Duration::ZERO;
 
 /// An open data directory. A server that is started on it meanwhile is refused.
 pub struct Directory {
@@ -90,12 +89,7 @@ impl Directory {
     /// # Errors
     /// What does not read back, and what does not fit together.
     pub fn verify(&self) -> Result<Verified, OfflineError> {
-        let lessor = Lessor::open(&self.backend)?;
-        let store = Store::open(self.backend.clone(), |lease, key| lessor.attach(lease, key))?;
-        AuthStore::open(&self.backend, 0)?;
-        Alarms::open(&self.backend)?;
-        ClusterState::open(&self.backend)?;
-        let hash = store.hash_kv(0)?;
+        let hash = Replicated::open(&self.backend, NO_TOKENS)?.store.hash_kv(0)?;
         let progress = crate::apply::applied_progress(&self.backend)?;
         let applied = progress.as_ref().map(raft::applied_position).transpose()?;
 
@@ -171,14 +165,13 @@ impl Replay {
     fn new() -> Result<Self, OfflineError> {
         let io: Arc<dyn Io> = Arc::new(MemoryIo::default());
         let backend = Backend::open(io, Path::new("/replay"), EngineKind::Memory, BackendOptions::default())?;
-        let lessor = Arc::new(Lessor::open(&backend)?);
-        let store = Store::open(backend.clone(), |_, _| {})?;
+        let Replicated { store, lessor, auth, alarms, cluster } = Replicated::open(&backend, NO_TOKENS)?;
         let applier = Applier::new(Parts {
             hub: Hub::new(store.clone(), HubOptions::default()),
-            auth: Arc::new(AuthStore::open(&backend, 0)?),
-            alarms: Arc::new(Alarms::open(&backend)?),
-            cluster: Arc::new(ClusterState::open(&backend)?),
             store: store.clone(),
+            auth,
+            alarms,
+            cluster,
             lessor,
             backend,
             // Nobody waits for the copy.

@@ -67,13 +67,10 @@ pub enum OfflineError {
     Backend(#[from] BackendError),
     /// The stored state cannot be read.
     #[error(transparent)]
-    State(#[from] MvccError),
-    /// The stored leases cannot be read.
+    State(#[from] crate::apply::OpenError),
+    /// The history cannot be read.
     #[error(transparent)]
-    Leases(#[from] crate::lease::OpenError),
-    /// The stored users cannot be read.
-    #[error(transparent)]
-    Auth(#[from] crate::auth::OpenError),
+    History(#[from] MvccError),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] crate::raft::OfflineLogError),
