@@ -25,6 +25,7 @@ Usage:
   etcdkit tree [PREFIX]      shows keys as a tree
   etcdkit history KEY        shows every change of a key that is still known
   etcdkit edit KEY           opens the value of a key in $EDITOR
+  etcdkit top                shows what the servers are doing, live
   etcdkit util COMMAND       any command of etcdutl, such as snapshot restore
   etcdkit verify             checks a data directory that no server runs on
   etcdkit options            the flags that every command takes

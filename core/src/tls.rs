@@ -60,6 +60,49 @@ impl TlsPem {
     }
 }
 
+impl TlsPem {
+    /// The settings for a connection of the program's own to the same servers, such as one that reads their metrics.
+    ///
+    /// [`server_name`](TlsPem::server_name) is the business of whoever connects. Fails with [`Error::InvalidArgs`] when
+    /// something is not PEM, or half of a client certificate is missing.
+    pub fn client_config(&self) -> Result<rustls::ClientConfig> {
+        self.options()?;
+        let provider = Arc::new(ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| refused(error.to_string()))?;
+        let builder = match self.skip_verify {
+            true => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider))),
+            false => builder.with_root_certificates(self.roots()?),
+        };
+        if self.cert.is_empty() {
+            return Ok(builder.with_no_client_auth());
+        }
+        let chain = CertificateDer::pem_slice_iter(&self.cert).collect::<std::result::Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| refused(format!("the client certificate is not PEM: {error}")))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|error| refused(format!("the client key is not a PEM private key: {error}")))?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| refused(error.to_string()))
+    }
+
+    /// The certificates to trust. Of those of the operating system the ones that cannot be read are left out.
+    fn roots(&self) -> Result<rustls::RootCertStore> {
+        let mut roots = rustls::RootCertStore::empty();
+        if self.ca.is_empty() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            return Ok(roots);
+        }
+        for certificate in CertificateDer::pem_slice_iter(&self.ca) {
+            let certificate =
+                certificate.map_err(|error| refused(format!("the CA certificate is not PEM: {error}")))?;
+            roots
+                .add(certificate)
+                .map_err(|error| refused(format!("the CA certificate cannot be used: {error}")))?;
+        }
+        Ok(roots)
+    }
+}
+
 impl ConnectOptions {
     /// Encrypts connections with these settings.
     ///

@@ -40,6 +40,7 @@ pub mod read;
 pub mod server;
 mod streams;
 mod sync;
+mod timeline;
 pub mod tls;
 mod transport;
 pub mod wal;

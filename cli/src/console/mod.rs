@@ -13,6 +13,7 @@ pub(crate) mod help;
 pub(crate) mod humanize;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod paint;
 pub(crate) mod password;
 pub(crate) mod progress;
 pub(crate) mod quote;

@@ -1,7 +1,12 @@
 //! Progress bars: on stderr, and only when a person sees them.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal as _;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Read, Seek, SeekFrom};
+use std::time::Duration;
+
+/// How often a sign of life is drawn.
+const BUSY_TICK: Duration = Duration::from_millis(100);
 
 /// How far a long piece of work has come.
 pub(crate) struct Progress {
@@ -19,7 +24,19 @@ impl Progress {
         Self::new(what, "{msg} {bar:30} {pos}/{len} {per_sec} {eta} left")
     }
 
-    fn new(what: &'static str, template: &str) -> Self {
+    /// A number that grows without an end.
+    pub(crate) fn tally(what: &'static str) -> Self {
+        Self::new(what, "{msg} {pos} {per_sec}")
+    }
+
+    /// Work whose end nobody can tell: it shows that it goes on, and for how long.
+    pub(crate) fn busy(what: impl Into<Cow<'static, str>>) -> Self {
+        let progress = Self::new(what, "{spinner} {msg} {elapsed}");
+        progress.bar.enable_steady_tick(BUSY_TICK);
+        progress
+    }
+
+    fn new(what: impl Into<Cow<'static, str>>, template: &str) -> Self {
         let target = match std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -38,6 +55,16 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    /// Shows so many more done.
+    pub(crate) fn add(&self, done: u64) {
+        self.bar.inc(done);
+    }
+
+    /// Prints while the bar is off the screen.
+    pub(crate) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     /// Shows one more done.
     pub(crate) fn step(&self) {
         self.bar.inc(1);
@@ -52,5 +79,37 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// A file that shows how far it has been read.
+pub(crate) struct Watched<F> {
+    file: F,
+    position: u64,
+    bytes: u64,
+    progress: Progress,
+}
+
+impl<F: Read + Seek> Watched<F> {
+    pub(crate) fn new(what: &'static str, mut file: F) -> io::Result<Self> {
+        let bytes = file.seek(SeekFrom::End(0))?;
+        let position = file.seek(SeekFrom::Start(0))?;
+        Ok(Watched { file, position, bytes, progress: Progress::bytes(what) })
+    }
+}
+
+impl<F: Read> Read for Watched<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.position += read as u64;
+        self.progress.set(self.position, self.bytes);
+        Ok(read)
+    }
+}
+
+impl<F: Seek> Seek for Watched<F> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = self.file.seek(to)?;
+        Ok(self.position)
     }
 }

@@ -1,4 +1,4 @@
-//! Tables in boxes, as etcdctl draws them.
+//! Tables: in boxes, as etcdctl draws them, or with their columns below each other for a terminal.
 
 /// The cells of a line.
 pub(crate) type Row = Vec<String>;
@@ -18,6 +18,37 @@ pub(crate) fn boxed(header: &[&str], rows: &[Row]) -> String {
     }
     table.push_str(&rule(&widths, ["└", "┴", "┘"]));
     table
+}
+
+/// The gap between two columns that have no lines between them.
+const GAP: &str = "  ";
+
+/// Lines whose columns stand below each other, the header first; numbers stand to the right.
+pub(crate) fn aligned(header: &[&str], rows: &[Row]) -> Vec<String> {
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| rows.iter().map(|row| width(&row[column])).fold(width(header[column]), usize::max))
+        .collect();
+    let numeric: Vec<bool> =
+        (0..header.len()).map(|column| rows.iter().all(|row| is_number(&row[column]))).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<String> = cells
+            .zip(widths.iter().zip(&numeric))
+            .map(|(cell, (wide, numeric))| match numeric {
+                true => to_the_right(cell, *wide),
+                false => format!("{cell}{}", " ".repeat(wide - width(cell))),
+            })
+            .collect();
+        cells.join(GAP).trim_end().to_owned()
+    };
+    let mut lines = vec![line(&mut header.iter().copied())];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines
+}
+
+/// A number, perhaps with a unit; a dash stands for one that is not known.
+fn is_number(cell: &str) -> bool {
+    let number = cell.split([' ', '%']).next().unwrap_or_default();
+    cell == "-" || number.parse::<f64>().is_ok()
 }
 
 fn width(cell: &str) -> usize {
@@ -45,4 +76,18 @@ fn centred(cell: &str, wide: usize) -> String {
 
 fn to_the_right(cell: &str, wide: usize) -> String {
     format!("{}{cell}", " ".repeat(wide - width(cell)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows = [["n1", "7", "true"], ["node-2", "12", ""]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(
+            aligned(&["NAME", "KEYS", "LEADER"], &rows),
+            ["NAME    KEYS  LEADER", "n1         7  true", "node-2    12"]
+        );
+    }
 }

@@ -6,6 +6,7 @@ use super::endpoint::{CLUSTER, endpoints};
 use super::session::{Call, Session, describe};
 use crate::console::duration;
 use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::progress::Progress;
 use crate::console::tree::{Command, Group};
 use crate::console::{print, tell};
 
@@ -34,7 +35,9 @@ async fn run(call: Call) -> Outcome {
 pub(super) async fn defragment(session: &Session, endpoint: &str) -> Outcome<bool> {
     let client = session.client_at(endpoint).await?;
     let started = Instant::now();
+    let progress = Progress::busy(format!("defragmenting {endpoint}"));
     let answer = client.maintenance_client().defragment().await;
+    progress.finish();
     let took = duration::format(started.elapsed());
     match answer {
         Ok(_) => {

@@ -32,6 +32,8 @@ pub(super) const INSECURE_DISCOVERY: Flag =
     Flag::switch("insecure-discovery", "accept discovered endpoints without TLS").or("true");
 pub(super) const INSECURE_SKIP_TLS_VERIFY: Flag =
     Flag::switch("insecure-skip-tls-verify", "do not check the server's certificate; for tests only");
+/// Of this program; etcdctl has no colours.
+pub(super) const NO_COLOR: Flag = Flag::switch("no-color", "no colours at a terminal; NO_COLOR says so too");
 pub(super) const CERT: Flag = Flag::text("cert", "file with this client's TLS certificate");
 pub(super) const KEY: Flag = Flag::text("key", "file with the key of that certificate");
 pub(super) const CACERT: Flag = Flag::text("cacert", "file with the certificates to trust");
@@ -44,7 +46,7 @@ pub(super) const DISCOVERY_SRV: Flag =
 pub(super) const DISCOVERY_SRV_NAME: Flag =
     Flag::text("discovery-srv-name", "service name in those SRV records");
 
-/// In the order of `etcdctl options`.
+/// In the order of `etcdctl options`, that of the alphabet.
 pub(super) const ALL: &[Flag] = &[
     AUTH_JWT_TOKEN,
     CACERT,
@@ -64,6 +66,7 @@ pub(super) const ALL: &[Flag] = &[
     KEY,
     MAX_RECV_BYTES,
     MAX_REQUEST_BYTES,
+    NO_COLOR,
     PASSWORD,
     USER,
     WRITE_OUT,

@@ -2,10 +2,11 @@
 
 use etcdkit::{Client, Event, EventType, WatchOptions};
 
-use super::output::{Answer, Format};
+use super::output::{Answer, Format, Printer};
 use super::session::{Call, Session, failed};
 use super::wire;
 use crate::console::failure::{Failure, Outcome};
+use crate::console::paint::Part;
 use crate::console::print_bytes;
 use crate::console::quote::hex;
 use crate::console::tree::Command;
@@ -50,7 +51,7 @@ async fn follow(session: &Session, client: &Client, key: Vec<u8>, now: i64) -> O
             }
             if session.printer.format == Format::Simple {
                 let lines: Vec<u8> =
-                    answer.events().iter().flat_map(|event| line(event, session.printer.hex)).collect();
+                    answer.events().iter().flat_map(|event| line(event, session.printer)).collect();
                 print_bytes(&lines)?;
             } else if !answer.events().is_empty() {
                 session.print(&Answer::Watch(&wire::watch(&answer)))?;
@@ -68,13 +69,14 @@ async fn follow(session: &Session, client: &Client, key: Vec<u8>, now: i64) -> O
     }
 }
 
-fn line(event: &Event, in_hex: bool) -> Vec<u8> {
+fn line(event: &Event, printer: Printer) -> Vec<u8> {
     let Some(pair) = event.kv() else { return Vec::new() };
+    let paint = printer.look.paint;
     let kind = match event.event_type() {
-        EventType::Put => "PUT",
-        EventType::Delete => "DELETE",
+        EventType::Put => paint.text(Part::Put, "PUT"),
+        EventType::Delete => paint.text(Part::Delete, "DELETE"),
     };
-    let value = if in_hex { hex(pair.value()).into_bytes() } else { pair.value().to_vec() };
+    let value = if printer.hex { hex(pair.value()).into_bytes() } else { pair.value().to_vec() };
     let line = [format!("{} {kind} ", pair.mod_revision()).as_bytes(), &value].concat();
     [line.trim_ascii_end(), b"\n"].concat()
 }

@@ -7,6 +7,7 @@ use etcdkit::{GetOptions, SortOrder, SortTarget};
 use super::session::{Call, failed};
 use crate::console::failure::{Failure, Outcome};
 use crate::console::flags::Word;
+use crate::console::paint::{Paint, Part};
 use crate::console::print_bytes;
 use crate::console::tree::Command;
 
@@ -38,12 +39,14 @@ impl Folder {
         }
     }
 
-    fn draw(&self, indent: &str, out: &mut Vec<u8>) {
+    fn draw(&self, indent: &str, paint: Paint, out: &mut Vec<u8>) {
         let last = self.entries.len().saturating_sub(1);
         for (at, (name, below)) in self.entries.iter().enumerate() {
             let (branch, next) = if at == last { ("└── ", "    ") } else { ("├── ", "│   ") };
-            out.extend_from_slice(&[indent.as_bytes(), branch.as_bytes(), name, b"\n"].concat());
-            below.draw(&format!("{indent}{next}"), out);
+            let lines = paint.text(Part::Faint, format_args!("{indent}{branch}"));
+            let part = if name.ends_with(b"/") { Part::Heading } else { Part::Key };
+            out.extend_from_slice(&[lines.as_bytes(), &paint.bytes(part, name), b"\n"].concat());
+            below.draw(&format!("{indent}{next}"), paint, out);
         }
     }
 }
@@ -80,7 +83,7 @@ async fn run(call: Call) -> Outcome {
     }
     let title = if prefix.is_empty() { b".".to_vec() } else { prefix };
     let mut out = [title.as_slice(), b"\n"].concat();
-    root.draw("", &mut out);
+    root.draw("", session.printer.look.paint, &mut out);
     out.extend_from_slice(format!("\n{count} keys\n").as_bytes());
     print_bytes(&out)
 }
@@ -96,7 +99,7 @@ mod tests {
             root.insert(key.as_bytes());
         }
         let mut out = Vec::new();
-        root.draw("", &mut out);
+        root.draw("", Paint::OFF, &mut out);
         let expected = "├── a\n├── a/\n│   ├── b\n│   └── c/\n│       └── d\n└── e\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }

@@ -19,6 +19,7 @@ mod endpoint;
 mod get;
 mod globals;
 mod history;
+mod http;
 mod key_tree;
 mod lease;
 mod lock;
@@ -31,6 +32,7 @@ mod role;
 mod secure;
 mod session;
 mod snapshot;
+mod top;
 mod txn;
 mod user;
 mod version;
@@ -82,6 +84,7 @@ static ROOT: Command = Command {
         key_tree::COMMAND,
         history::COMMAND,
         edit::COMMAND,
+        top::COMMAND,
         MAN,
         OPTIONS,
         HELP,

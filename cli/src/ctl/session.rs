@@ -5,7 +5,7 @@ use std::time::Duration;
 use etcdkit::{Client, ConnectOptions, TlsPem};
 
 use super::globals;
-use super::output::{Answer, Format, Printer};
+use super::output::{Answer, Format, Look, Printer};
 use super::secure;
 pub(super) use crate::console::call::Call;
 use crate::console::failure::{Exit, Failure, Outcome};
@@ -29,6 +29,7 @@ impl Call {
             format: Format::named(&values.text(&globals::WRITE_OUT))?,
             hex: values.switch(&globals::HEX),
             values_only: false,
+            look: Look::of_stdout(values.switch(&globals::NO_COLOR), values.is_set(&globals::WRITE_OUT)),
         };
         let token = values.text(&globals::AUTH_JWT_TOKEN);
         // A token stands for a login.
@@ -91,6 +92,11 @@ impl Session {
             .map(|endpoint| endpoint.trim().to_owned())
             .filter(|endpoint| !endpoint.is_empty())
             .collect()
+    }
+
+    /// What connections are encrypted with, if they are.
+    pub(super) fn tls(&self) -> Option<&TlsPem> {
+        self.credentials.tls.as_ref()
     }
 
     /// A client of all endpoints.

@@ -12,6 +12,7 @@ use super::{failed, must_exist, worded};
 use crate::console::call::Call;
 use crate::console::failure::{Failure, Outcome};
 use crate::console::flags::{Flag, Values};
+use crate::console::progress::Watched;
 use crate::console::tree::{Command, Group};
 use crate::console::{humanize, log};
 
@@ -79,9 +80,10 @@ pub(crate) const RESTORE: Command = Command {
     ..Command::BLANK
 };
 
-fn open(path: &str) -> Outcome<Snapshot<File>> {
+fn open(path: &str, what: &'static str) -> Outcome<Snapshot<Watched<File>>> {
     let file =
         File::open(path).map_err(|error| Failure::error(format!("open {path}: {}", worded(&error))))?;
+    let file = Watched::new(what, file)?;
     Snapshot::open(file).map_err(failed)
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn status(call: &Call) -> Outcome {
     let path = call.only_word("snapshot status requires exactly one argument")?;
     must_exist(&path)?;
     let format = Format::of(call)?;
-    let status = open(&path)?.status().map_err(failed)?;
+    let status = open(&path, "reading")?.status().map_err(failed)?;
     format.print(&Sheet {
         header: &["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE", "VERSION"],
         row: vec![
@@ -127,7 +129,7 @@ pub(crate) fn restore(call: &Call) -> Outcome {
     let options = RestoreOptions { data_dir, engine, config, bump_revision };
     let shown = options.data_dir.display().to_string();
     log::console_line("info", "restoring snapshot", &[("path", &path), ("data-dir", &shown)]);
-    let mut snapshot = open(&path)?;
+    let mut snapshot = open(&path, "restoring")?;
     if !values.switch(&SKIP_HASH_CHECK) {
         snapshot.check_digest().map_err(failed)?;
     }
@@ -173,7 +175,7 @@ fn refuse_used_log(values: &Values) -> Outcome {
 }
 
 /// A restore that fails leaves the directory as it was.
-fn restore_or_clean_up(snapshot: &mut Snapshot<File>, options: &RestoreOptions) -> Outcome {
+fn restore_or_clean_up(snapshot: &mut Snapshot<Watched<File>>, options: &RestoreOptions) -> Outcome {
     let was_there = options.data_dir.exists();
     let is_used = std::fs::read_dir(&options.data_dir).is_ok_and(|mut names| names.next().is_some());
     let restored = restore_snapshot(snapshot, options);

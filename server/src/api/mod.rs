@@ -63,6 +63,7 @@ pub(crate) use watch::Watch;
 use crate::cluster::{ClusterState, Standing};
 use crate::metrics::{Calls, Metrics};
 use crate::raft::RaftNode;
+use crate::timeline::Timeline;
 use access::Credentials;
 use grpc::Intake;
 use permission::Needs;
@@ -88,6 +89,7 @@ pub(crate) struct Api {
     /// A call of one answer that takes longer is told of in the log.
     pub(crate) slow_request: Duration,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) timeline: Arc<Timeline>,
 }
 
 /// What this member is in its cluster. Cheap to ask and to clone.

@@ -10,6 +10,7 @@ mod json;
 mod metrics;
 mod once;
 mod raw;
+mod revision;
 mod routes;
 mod websocket;
 
@@ -125,8 +126,10 @@ impl Gateway {
                 None => not_found(),
             };
         }
-        let is_known = matches!(path.as_str(), "/version" | "/health" | "/livez" | "/readyz" | "/debug/vars")
-            || health::is_check(&path);
+        let is_known = matches!(
+            path.as_str(),
+            "/version" | "/health" | "/livez" | "/readyz" | "/debug/vars" | revision::PATH
+        ) || health::is_check(&path);
         if is_known && request.method() != Method::GET {
             let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
             refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
@@ -138,6 +141,7 @@ impl Gateway {
             "/health" => health::health(&self.api, query).await,
             "/metrics" => metrics::metrics(&self.api),
             "/debug/vars" => metrics::variables(&self.api),
+            revision::PATH => revision::revision(&self.api, query),
             "/livez" => health::livez(&self.api, None, query).await,
             "/readyz" => health::readyz(&self.api, None, query).await,
             path => match (path.strip_prefix("/livez/"), path.strip_prefix("/readyz/")) {

@@ -92,6 +92,8 @@ pub(super) fn spawn_background(
         proposer: proposer.clone(),
     };
     tasks.spawn(auto.run(stopping.clone()));
+    let (timeline, store, until) = (Arc::clone(&member.timeline), member.store.clone(), stopping.clone());
+    tasks.spawn(async move { timeline.run(store, until).await });
     tasks.spawn(sweep_tokens(Arc::clone(&member.auth), member.clock, stopping.clone()));
     tasks.spawn(measure(proposer.clone(), stopping.clone()));
 }

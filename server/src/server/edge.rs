@@ -137,6 +137,7 @@ pub(super) fn assemble(
         receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
         slow_request: config.warning_unary_request_duration,
         metrics,
+        timeline: Arc::clone(&member.timeline),
     })
 }
 

@@ -57,6 +57,7 @@ pub(super) async fn stop_in_order(
         forwarder,
         contact,
         data_dir,
+        timeline: _,
     } = member;
     drop((store, lessor, auth, alarms, cluster, hub, peers, forwarder, contact, proposer));
     raft.shutdown().await;

@@ -22,6 +22,7 @@ use crate::metrics::{HandlingTime, Metrics};
 use crate::mvcc::Store;
 use crate::mvcc::watch::{Hub, HubOptions};
 use crate::raft::{RaftNode, RaftOptions};
+use crate::timeline::Timeline;
 use crate::transport::Peers;
 
 /// The parts of a server that do not know of clients.
@@ -40,6 +41,7 @@ pub(super) struct MemberParts {
     pub(super) forwarder: Forwarder,
     pub(super) contact: Arc<Contact>,
     pub(super) data_dir: DataDir,
+    pub(super) timeline: Arc<Timeline>,
 }
 
 pub(super) async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberParts, StartError> {
@@ -112,6 +114,7 @@ pub(super) async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Res
         forwarder,
         contact,
         data_dir,
+        timeline: Arc::default(),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::console::flags::Flag;
 use crate::console::print;
 use crate::console::progress::Progress;
 use crate::console::tree::Command;
-use crate::ctl::session::{Call, failed};
+use crate::ctl::session::{Call, Session, failed};
 
 const LOAD: Flag =
     Flag::text("load", "s: 10,000 keys of 1 KiB; m: 100,000; l: 1,000,000; xl: 3,000,000").or("s");
@@ -48,7 +48,7 @@ async fn run(call: Call) -> Outcome {
     let Some(first) = clients.first() else { return Ok(()) };
     refuse_used_prefix(first, &prefix, &format!("etcdctl del --prefix {prefix}")).await?;
     let endpoint = session.endpoints().into_iter().next().unwrap_or_default();
-    let before = memory(&endpoint, "before").await?;
+    let before = memory(&session, &endpoint, "before").await?;
 
     print(&format!(
         "Start data scale check for work load [{keys} key-value pairs, {PAIR_BYTES} bytes per key-value, {count} concurrent clients].\n"
@@ -63,7 +63,7 @@ async fn run(call: Call) -> Outcome {
     let report = workers.finish().await;
     progress.finish();
 
-    let after = memory(&endpoint, "after").await?;
+    let after = memory(&session, &endpoint, "after").await?;
     let revision = delete_keys(first, &prefix).await.map_err(failed)?;
     if session.values.switch(&AUTO_COMPACT) {
         compact(first, revision).await?;
@@ -79,8 +79,8 @@ async fn run(call: Call) -> Outcome {
     print(&format!("PASS: Approximate system memory used : {used:.2} MB.\n"))
 }
 
-async fn memory(endpoint: &str, when: &str) -> Outcome<f64> {
-    match resident_bytes(endpoint).await {
+async fn memory(session: &Session, endpoint: &str, when: &str) -> Outcome<f64> {
+    match resident_bytes(session, endpoint).await {
         Ok(bytes) => Ok(bytes),
         Err(why) => {
             print(&format!(

@@ -10,6 +10,7 @@ use tokio::time::{Instant, interval_at};
 
 use crate::console::failure::{Exit, Failure, Outcome};
 use crate::console::print;
+use crate::console::progress::Progress;
 use crate::ctl::session::failed;
 
 /// Keys read with one request: enough that the way to the server is not what takes the time.
@@ -41,13 +42,22 @@ pub(super) struct Mirror {
     mapping: Mapping,
     ops_max: usize,
     copied: u64,
+    progress: Progress,
     /// The last revision that the destination has all of.
     done_up_to: Option<i64>,
 }
 
 impl Mirror {
     pub(super) fn new(from: Client, to: Client, mapping: Mapping, ops_max: usize) -> Self {
-        Mirror { from, to, mapping, ops_max, copied: 0, done_up_to: None }
+        Mirror {
+            from,
+            to,
+            mapping,
+            ops_max,
+            copied: 0,
+            progress: Progress::tally("mirrored"),
+            done_up_to: None,
+        }
     }
 
     pub(super) fn done_up_to(&self) -> Option<i64> {
@@ -65,7 +75,7 @@ impl Mirror {
             let message = tokio::select! {
                 message = changes.message() => message.map_err(failed)?,
                 _ = report.tick() => {
-                    print(&format!("{}\n", self.copied))?;
+                    self.progress.above(|| print(&format!("{}\n", self.copied)))?;
                     continue;
                 }
             };
@@ -86,7 +96,8 @@ impl Mirror {
         let prefix = self.mapping.prefix.clone();
         let end = etcdkit_proto::key_range::prefix_end(&prefix);
         let mut next = if prefix.is_empty() { vec![0] } else { prefix };
-        let mut revision = 0;
+        let (mut revision, mut total) = (0, 0);
+        let copying = Progress::count("copying keys");
         loop {
             let options = GetOptions::new()
                 .with_range(end.clone())
@@ -96,6 +107,7 @@ impl Mirror {
             let page = self.from.get(next.clone(), Some(options)).await.map_err(failed)?;
             if revision == 0 {
                 revision = page.header().map_or(0, |header| header.revision());
+                total = u64::try_from(page.count()).unwrap_or_default();
             }
             let puts = page
                 .kvs()
@@ -103,11 +115,14 @@ impl Mirror {
                 .map(|pair| (self.put(pair.key(), pair.value()), pair.key().len() + pair.value().len()));
             let puts: Vec<_> = puts.collect();
             self.write(puts).await?;
+            copying.set(self.copied, total);
             match page.kvs().last().filter(|_| page.more()) {
                 Some(last) => next = [last.key(), b"\0"].concat(),
                 None => break,
             }
         }
+        copying.finish();
+        self.progress.add(self.copied);
         self.done_up_to = Some(revision);
         Ok(revision)
     }
@@ -124,7 +139,9 @@ impl Mirror {
                 Some((op, pair.key().len() + pair.value().len()))
             });
             let ops: Vec<_> = ops.collect();
+            let changes = ops.len() as u64;
             self.write(ops).await?;
+            self.progress.add(changes);
             self.done_up_to = run.first().and_then(revision).or(self.done_up_to);
         }
         Ok(())

@@ -11,13 +11,14 @@ mod rows;
 mod simple;
 mod table;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use etcdkit_proto::etcdserverpb as pb;
 
 use super::wire;
 use crate::console::failure::{Exit, Failure, Outcome};
+use crate::console::paint::Paint;
 
 /// Everything there is to print.
 pub(super) enum Answer<'a> {
@@ -144,6 +145,28 @@ impl Format {
     }
 }
 
+/// What a terminal is shown beyond what a pipe gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) paint: Paint,
+    /// Rows stand below each other, under a header.
+    pub(super) aligned: bool,
+}
+
+impl Look {
+    /// What a pipe gets: etcdctl's bytes.
+    pub(super) const PLAIN: Look = Look { paint: Paint::OFF, aligned: false };
+
+    /// A format that was asked for is given to the byte; a terminal gets more only where nobody asked.
+    fn new(is_terminal: bool, paint: Paint, format_given: bool) -> Self {
+        if format_given || !is_terminal { Look::PLAIN } else { Look { paint, aligned: true } }
+    }
+
+    pub(super) fn of_stdout(no_colours: bool, format_given: bool) -> Self {
+        Look::new(io::stdout().is_terminal(), Paint::for_stdout(no_colours), format_given)
+    }
+}
+
 /// Prints answers to stdout.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Printer {
@@ -152,6 +175,7 @@ pub(super) struct Printer {
     pub(super) hex: bool,
     /// Leave the keys out; `simple` only.
     pub(super) values_only: bool,
+    pub(super) look: Look,
 }
 
 impl Printer {
@@ -171,7 +195,7 @@ impl Printer {
 
     fn render(&self, answer: &Answer<'_>) -> Outcome<Vec<u8>> {
         match self.format {
-            Format::Simple => Ok(simple::render(answer, self.hex, self.values_only)),
+            Format::Simple => Ok(simple::render(answer, *self)),
             Format::Fields => fields::render(answer, self.hex),
             Format::Json => Ok(json::render(answer, self.hex)),
             Format::Protobuf => protobuf::render(answer),

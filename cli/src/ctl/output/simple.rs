@@ -6,18 +6,19 @@ use etcdkit::PermissionType;
 use etcdkit_proto::authpb;
 use etcdkit_proto::etcdserverpb as pb;
 use etcdkit_proto::key_range::prefix_end;
-use etcdkit_proto::mvccpb;
+use etcdkit_proto::mvccpb::{self, event::EventType};
 use pb::response_op::Response;
 
 use super::rows;
-use super::{Answer, Health};
+use super::{Answer, Health, Printer};
 use crate::console::duration;
+use crate::console::paint::Part;
 use crate::console::quote;
-use crate::console::table::Row;
+use crate::console::table::{Row, aligned};
 use crate::ctl::auth;
 
-pub(super) fn render(answer: &Answer<'_>, hex: bool, values_only: bool) -> Vec<u8> {
-    let mut page = Page { text: Vec::new(), hex, values_only };
+pub(super) fn render(answer: &Answer<'_>, printer: Printer) -> Vec<u8> {
+    let mut page = Page { text: Vec::new(), printer };
     match answer {
         Answer::Put(answer) => page.put(answer),
         Answer::Get(answer) => page.get(answer),
@@ -33,10 +34,10 @@ pub(super) fn render(answer: &Answer<'_>, hex: bool, values_only: bool) -> Vec<u
         }
         Answer::TimeToLive(lease, keys) => page.time_to_live(lease, *keys),
         Answer::Leases(answer) => page.leases(answer),
-        Answer::MemberList(answer) => page.rows(rows::members(answer)),
+        Answer::MemberList(answer) => page.rows(rows::MEMBERS, &rows::members(answer)),
         Answer::Health(list) => page.health(list),
-        Answer::Status(list) => page.rows(rows::status(list)),
-        Answer::HashKv(list) => page.rows(rows::hash_kv(list)),
+        Answer::Status(list) => page.rows(rows::STATUS, &rows::status(list)),
+        Answer::HashKv(list) => page.rows(rows::HASH_KV, &rows::hash_kv(list)),
         Answer::Membership(change) => page.line(&change.said),
         Answer::Moved(done) | Answer::Done(done) => page.raw_line(&done.said),
         Answer::Downgrade(verb, answer) => {
@@ -67,8 +68,7 @@ pub(super) fn unhealthy(list: &[Health]) -> String {
 
 struct Page {
     text: Vec<u8>,
-    hex: bool,
-    values_only: bool,
+    printer: Printer,
 }
 
 impl Page {
@@ -82,18 +82,26 @@ impl Page {
         self.text.push(b'\n');
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        if self.hex { self.line(quote::hex(bytes)) } else { self.raw_line(bytes) }
+    fn shown(&self, bytes: &[u8]) -> Vec<u8> {
+        if self.printer.hex { quote::hex(bytes).into_bytes() } else { bytes.to_vec() }
     }
 
     fn pair(&mut self, pair: &mvccpb::KeyValue) {
-        if !self.values_only {
-            self.bytes(&pair.key);
+        if !self.printer.values_only {
+            let key = self.printer.look.paint.bytes(Part::Key, &self.shown(&pair.key));
+            self.raw_line(&key);
         }
-        self.bytes(&pair.value);
+        self.raw_line(&self.shown(&pair.value));
     }
 
-    fn rows(&mut self, rows: Vec<Row>) {
+    fn rows(&mut self, header: &[&str], rows: &[Row]) {
+        if self.printer.look.aligned {
+            let mut lines = aligned(header, rows).into_iter();
+            let heading = lines.next().unwrap_or_default();
+            self.line(self.printer.look.paint.text(Part::Heading, heading));
+            lines.for_each(|line| self.line(line));
+            return;
+        }
         for row in rows {
             self.line(row.join(", "));
         }
@@ -134,7 +142,9 @@ impl Page {
 
     fn watch(&mut self, answer: &pb::WatchResponse) {
         for event in &answer.events {
-            self.line(event.r#type().as_str_name());
+            let kind = event.r#type();
+            let part = if kind == EventType::Put { Part::Put } else { Part::Delete };
+            self.line(self.printer.look.paint.text(part, kind.as_str_name()));
             if let Some(before) = &event.prev_kv {
                 self.pair(before);
             }

@@ -29,7 +29,8 @@ fn pair(key: &[u8], value: &[u8]) -> mvccpb::KeyValue {
 }
 
 fn show(format: Format, hex: bool, answer: &Answer<'_>) -> String {
-    String::from_utf8(Printer { format, hex, values_only: false }.render(answer).unwrap()).unwrap()
+    String::from_utf8(Printer { format, hex, values_only: false, look: Look::PLAIN }.render(answer).unwrap())
+        .unwrap()
 }
 
 fn plain(format: Format, answer: &Answer<'_>) -> String {
@@ -65,7 +66,7 @@ fn put_shows_the_pair_before() {
 fn get_shows_any_bytes() {
     let answer =
         pb::RangeResponse { header: header(9), kvs: vec![pair(b"a\xff", b"")], more: true, count: 2 };
-    let printer = Printer { format: Format::Simple, hex: false, values_only: false };
+    let printer = Printer { format: Format::Simple, hex: false, values_only: false, look: Look::PLAIN };
     assert_eq!(printer.render(&Answer::Get(&answer)).unwrap(), b"a\xff\n\n");
     let values_only = Printer { values_only: true, ..printer };
     assert_eq!(values_only.render(&Answer::Get(&answer)).unwrap(), b"\n");
@@ -371,7 +372,8 @@ fn json_escapes_as_go_does() {
 fn what_a_format_cannot_show_is_exit_code_4() {
     let put = pb::PutResponse::default();
     let refused = |format, answer: &Answer<'_>| {
-        let failure = Printer { format, hex: false, values_only: false }.render(answer).unwrap_err();
+        let failure =
+            Printer { format, hex: false, values_only: false, look: Look::PLAIN }.render(answer).unwrap_err();
         (failure.exit, failure.message.unwrap())
     };
     assert_eq!(
@@ -389,7 +391,32 @@ fn what_a_format_cannot_show_is_exit_code_4() {
 fn protobuf_of_a_lease_answer_is_its_header() {
     use prost::Message as _;
     let grant = pb::LeaseGrantResponse { header: header(11), id: LEASE, ttl: 100, error: String::new() };
-    let printer = Printer { format: Format::Protobuf, hex: false, values_only: false };
+    let printer = Printer { format: Format::Protobuf, hex: false, values_only: false, look: Look::PLAIN };
     let bytes = printer.render(&Answer::Grant(&grant)).unwrap();
     assert_eq!(pb::ResponseHeader::decode(bytes.as_slice()).unwrap(), header(11).unwrap());
+}
+
+#[test]
+fn a_terminal_sees_colours_and_columns() {
+    let look = Look { paint: Paint::ON, aligned: true };
+    let printer = Printer { format: Format::Simple, hex: false, values_only: false, look };
+    let pair = mvccpb::KeyValue { key: "k".into(), value: "v".into(), ..Default::default() };
+    let get = pb::RangeResponse { kvs: vec![pair], ..Default::default() };
+    assert_eq!(printer.render(&Answer::Get(&get)).unwrap(), b"\x1b[1m\x1b[36mk\x1b[0m\nv\n");
+    let member = pb::Member { id: 0x2e, name: "n1".to_owned(), ..Default::default() };
+    let list = pb::MemberListResponse { members: vec![member], ..Default::default() };
+    assert_eq!(
+        String::from_utf8(printer.render(&Answer::MemberList(&list)).unwrap()).unwrap(),
+        "\x1b[1mID  STATUS   NAME  PEER ADDRS  CLIENT ADDRS  IS LEARNER\x1b[0m\n2e  started  n1                              false\n"
+    );
+}
+
+#[test]
+fn a_pipe_and_a_format_that_was_asked_for_get_the_plain_bytes() {
+    for (is_terminal, format_given, aligned) in
+        [(true, false, true), (true, true, false), (false, false, false)]
+    {
+        let look = Look::new(is_terminal, Paint::ON, format_given);
+        assert_eq!((look.aligned, look.paint == Paint::ON), (aligned, aligned));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod exec;
+mod since;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::BufRead as _;
@@ -25,8 +26,14 @@ const PREFIX: Flag = Flag::switch("prefix", "all keys that begin with the given 
 const REV: Flag = Flag::int("rev", "first revision to show; 0 is from now on").once("revision");
 const FROM_KEY: Flag = Flag::switch("from-key", "all keys from the given one on");
 const PREV_KV: Flag = Flag::switch("prev-kv", "show the pair as it was before each change");
+const SINCE: Flag = Flag::text(
+    "since",
+    "show what changed since then: a duration such as 10m, an RFC 3339 time, a revision, or compacted for all there is",
+);
 const PROGRESS_NOTIFY: Flag =
     Flag::switch("progress-notify", "show how far the watch is while nothing happens");
+
+/// The flags of a line of `watch -i` too.
 const FLAGS: &[Flag] = &[INTERACTIVE, PREFIX, FROM_KEY, REV, PREV_KV, PROGRESS_NOTIFY];
 
 /// Lines of stdin that may wait for the command before them: typing is slower than watching starts.
@@ -39,15 +46,18 @@ pub(super) const COMMAND: Command = Command {
     details: "Shows each change of a key, of the keys from [key] to before [range_end], or of a prefix: a line PUT or\n\
               DELETE, the key, the value. A command behind -- runs for each change with ETCD_WATCH_REVISION,\n\
               ETCD_WATCH_EVENT_TYPE, ETCD_WATCH_KEY and ETCD_WATCH_VALUE in its environment.\n\
-              ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END may stand for the key.",
+              ETCDCTL_WATCH_KEY and ETCDCTL_WATCH_RANGE_END may stand for the key.\n\
+              Revisions have no times in etcd. A server of etcdkit remembers since its start, to the second for an hour and\n\
+              to the minute for a week, which revision there was; --since=10m asks it, and may show a little more.",
     examples: &[
         "$0 watch stock1",
         "$0 watch stock --prefix --prev-kv",
         "$0 watch --rev=1 foo",
+        "$0 watch /config/ --prefix --since=10m",
         "$0 watch /config/ --prefix -- ./reload.sh",
     ],
     group: Group::KeyValue,
-    flags: FLAGS,
+    flags: &[INTERACTIVE, PREFIX, FROM_KEY, REV, SINCE, PREV_KV, PROGRESS_NOTIFY],
     run: Some(|call| Box::pin(run(call))),
     ..Command::BLANK
 };
@@ -99,12 +109,20 @@ impl Request {
 async fn run(call: Call) -> Outcome {
     let environment = Environment::read(|name| std::env::var_os(name))?;
     if call.values.switch(&INTERACTIVE) {
+        if call.values.is_set(&SINCE) {
+            return Err(Failure::bad_args("`--since` is not for `--interactive`: give a line `--rev`"));
+        }
         return interactive(call.open()?, &environment).await;
     }
     let arguments = arguments::read(&call.words, call.before_dash, &environment)?;
-    let request = Request::new(&call.values, arguments)?;
+    let mut request = Request::new(&call.values, arguments)?;
+    let since = since::asked(&call.values)?;
     let session = call.open()?;
     let client = session.client().await?;
+    if let Some(since) = since {
+        let start = since::start(&session, &client, &request.key, since).await?;
+        request.options = request.options.with_start_revision(start);
+    }
     follow(&client, session.printer, request).await?;
     Err(Failure::new(Exit::Interrupted, "watch is canceled by the server"))
 }
