@@ -6,10 +6,12 @@
 //! out by asking the others whether they know it already.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{ClusterState, Config, ConfigError, MemberUrl};
 use crate::data_dir::{Identity, member_id};
+use crate::tls::Outgoing;
 use crate::transport::wire::{MembersRequest, MembersResponse};
 use crate::transport::{Call, CallError, ask_stranger};
 
@@ -20,12 +22,12 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 const FOUND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The ids of a member that starts for the first time.
-pub(crate) async fn identity(config: &Config) -> Result<Identity, ConfigError> {
+pub(crate) async fn identity(config: &Config, tls: Option<&Arc<Outgoing>>) -> Result<Identity, ConfigError> {
     config.check_founding()?;
     let members = config.initial_members()?;
     match config.initial_cluster_state {
-        ClusterState::New => found(config, &members).await,
-        ClusterState::Existing => join(config, &members).await,
+        ClusterState::New => found(config, &members, tls).await,
+        ClusterState::Existing => join(config, &members, tls).await,
     }
 }
 
@@ -44,12 +46,16 @@ pub(crate) fn founders(config: &Config, own: u64) -> Result<Option<BTreeMap<u64,
     Ok(Some(members.values().map(|urls| (member_id(urls, token), texts(urls))).collect()))
 }
 
-async fn found(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> Result<Identity, ConfigError> {
+async fn found(
+    config: &Config,
+    members: &BTreeMap<String, Vec<MemberUrl>>,
+    tls: Option<&Arc<Outgoing>>,
+) -> Result<Identity, ConfigError> {
     let identity = Identity::of_founder(members, &config.name, &config.initial_cluster_token)?;
     if members.len() == 1 {
         return Ok(identity);
     }
-    if let Ok(known) = ask_others(config, members, FOUND_TIMEOUT).await {
+    if let Ok(known) = ask_others(config, members, tls, FOUND_TIMEOUT).await {
         let own = known.members.iter().find(|member| member.id == identity.member_id);
         if own.is_some_and(|own| !own.client_urls.is_empty()) {
             return Err(ConfigError(format!(
@@ -62,8 +68,12 @@ async fn found(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> R
     Ok(identity)
 }
 
-async fn join(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> Result<Identity, ConfigError> {
-    let known = ask_others(config, members, JOIN_TIMEOUT).await;
+async fn join(
+    config: &Config,
+    members: &BTreeMap<String, Vec<MemberUrl>>,
+    tls: Option<&Arc<Outgoing>>,
+) -> Result<Identity, ConfigError> {
+    let known = ask_others(config, members, tls, JOIN_TIMEOUT).await;
     let known =
         known.map_err(|error| ConfigError(format!("cannot fetch cluster info from peer urls: {error}")))?;
     if known.members.len() != members.len() {
@@ -97,11 +107,12 @@ async fn join(config: &Config, members: &BTreeMap<String, Vec<MemberUrl>>) -> Re
 async fn ask_others(
     config: &Config,
     members: &BTreeMap<String, Vec<MemberUrl>>,
+    tls: Option<&Arc<Outgoing>>,
     patience: Duration,
 ) -> Result<MembersResponse, CallError> {
     let mut failure = CallError::Unsent { to: 0, reason: "there is no other member".to_owned() };
     for url in members.iter().filter(|(name, _)| **name != config.name).flat_map(|(_, urls)| urls) {
-        match ask_stranger(&url.to_string(), Call::Members, MembersRequest {}, patience).await {
+        match ask_stranger(&url.to_string(), tls.cloned(), Call::Members, MembersRequest {}, patience).await {
             Ok(known) => return Ok(known),
             Err(error) => failure = error,
         }

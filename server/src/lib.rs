@@ -5,6 +5,7 @@
 //! which keep their records in `backend`. A read passes `api` -> `read` -> `mvcc`. What a follower cannot
 //! decide passes through `forward` to the leader's `peer`. Dependencies point down only.
 
+mod accept;
 pub mod alarm;
 mod answer;
 pub mod api;

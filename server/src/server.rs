@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accept::{self, Bound};
 use crate::apply::OpenError;
 use crate::backend::{BackendError, EngineKind};
 use crate::command::MemberAttributes;
@@ -21,8 +22,8 @@ use crate::data_dir::{DataDirError, Identity};
 use crate::gateway::{Gateway, GatewaySettings, Role};
 use crate::in_process::{self, InProcess};
 use crate::io::Io;
-use crate::listener::{self, Bound, ConnectionLimits, Site};
-use crate::tls::{Tls, TlsError, TlsSettings};
+use crate::listener::{self, ConnectionLimits, Site};
+use crate::tls::{Incoming, Outgoing, TlsError, TlsSettings};
 use crate::wal::WalError;
 
 use background::{spawn_background, spawn_for_peers, spawn_membership};
@@ -308,8 +309,9 @@ fn started(config: Config, io: Option<Arc<dyn Io>>) -> BoxFuture<'static, Result
 
 async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartError> {
     let settings = config.clone();
-    let opened = tokio::task::spawn_blocking(move || settings.client_tls()?.map(Tls::open).transpose()).await;
-    let tls = opened.map_err(|_stopped| StartError::Stopped)??.map(Arc::new);
+    let opened = tokio::task::spawn_blocking(move || open_tls(&settings)).await;
+    let Encryption { clients: tls, peers: peer_tls, to_peers } =
+        opened.map_err(|_stopped| StartError::Stopped)??;
     let (clients, http) = match config.listen_client_http_urls.is_empty() {
         true => (bind_all(&config.listen_client_urls, Role::All).await?, Vec::new()),
         false => (
@@ -320,7 +322,7 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     let metrics = bind_all(&config.listen_metrics_urls, Role::Metrics).await?;
     let endpoints: Vec<String> = clients.iter().map(|(listener, _)| listener.url.to_string()).collect();
     let peer_listeners = bind_peers(&config).await?;
-    let member = open_member(&config, io).await?;
+    let member = open_member(&config, io, to_peers).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
@@ -342,10 +344,11 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         ping_interval_min: config.grpc_keepalive_min_time,
     };
     spawn_background(&tasks, &config, &member, &proposer, &stopping);
+    tasks.spawn(api.leaderless.clone().run(member.raft.clone(), config.election_timeout, stopping.clone()));
     // Consensus goes on until the last call has ended.
     let parted = CancellationToken::new();
     let peer_tasks = TaskTracker::new();
-    spawn_for_peers(&peer_tasks, peer_listeners, &member, &proposer, &keeper, &parted);
+    spawn_for_peers(&peer_tasks, peer_listeners, peer_tls.as_ref(), &member, &proposer, &keeper, &parted);
     let attributes = MemberAttributes {
         member_id: identity.member_id,
         name: config.name.clone(),
@@ -377,10 +380,29 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     Ok(Server { endpoints, in_process, identity, stopping, stopped, failure, backend_failure, removed })
 }
 
+/// The TLS of each way in and out; none where there is no encryption.
+struct Encryption {
+    clients: Option<Arc<Incoming>>,
+    peers: Option<Arc<Incoming>>,
+    to_peers: Option<Arc<Outgoing>>,
+}
+
+/// Blocks.
+fn open_tls(config: &Config) -> Result<Encryption, TlsError> {
+    let clients = config.client_tls()?.map(Incoming::open).transpose()?.map(Arc::new);
+    let peers = config.peer_tls()?;
+    let to_peers = match config.needs_tls_to_peers() {
+        true => Some(Arc::new(Outgoing::open(peers.clone())?)),
+        false => None,
+    };
+    let peers = if peers.is_set() { Some(Arc::new(Incoming::open(peers)?)) } else { None };
+    Ok(Encryption { clients, peers, to_peers })
+}
+
 async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, StartError> {
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
-        let bound = listener::bind(url).await;
+        let bound = accept::bind(url).await;
         let bound = bound.map_err(|source| StartError::Listen { url: url.clone(), source })?;
         listeners.push((bound, role));
     }

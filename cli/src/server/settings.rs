@@ -62,7 +62,9 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         max_concurrent_streams: value(given, "max-concurrent-streams")?,
         grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
         grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
-        client_tls: client_tls(given)?,
+        client_tls: client_tls(given),
+        peer_tls: peer_tls(given),
+        peer_auto_tls: flag(given, "peer-auto-tls"),
         cors: text(given, "cors").to_owned(),
         host_whitelist: text(given, "host-whitelist").to_owned(),
         enable_grpc_gateway: flag(given, "enable-grpc-gateway"),
@@ -157,21 +159,46 @@ fn flag(given: &Given, name: &'static str) -> bool {
     text(given, name) == "true"
 }
 
-fn client_tls(given: &Given) -> Result<TlsSettings, ParseError> {
-    let list = |name: &'static str| {
-        text(given, name).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    };
-    Ok(TlsSettings {
+fn client_tls(given: &Given) -> TlsSettings {
+    TlsSettings {
         cert_file: text(given, "cert-file").into(),
         key_file: text(given, "key-file").into(),
         trusted_ca_file: text(given, "trusted-ca-file").into(),
         client_cert_auth: flag(given, "client-cert-auth"),
         crl_file: text(given, "client-crl-file").into(),
-        allowed_hostnames: list("client-cert-allowed-hostname"),
-        cipher_suites: list("cipher-suites"),
+        allowed_hostnames: list(given, "client-cert-allowed-hostname"),
+        ..any_tls(given)
+    }
+}
+
+fn peer_tls(given: &Given) -> TlsSettings {
+    TlsSettings {
+        cert_file: text(given, "peer-cert-file").into(),
+        key_file: text(given, "peer-key-file").into(),
+        client_cert_file: text(given, "peer-client-cert-file").into(),
+        client_key_file: text(given, "peer-client-key-file").into(),
+        trusted_ca_file: text(given, "peer-trusted-ca-file").into(),
+        client_cert_auth: flag(given, "peer-client-cert-auth"),
+        crl_file: text(given, "peer-crl-file").into(),
+        allowed_hostnames: list(given, "peer-cert-allowed-hostname"),
+        allowed_common_names: list(given, "peer-cert-allowed-cn"),
+        check_client_address: !flag(given, "peer-skip-client-san-verification"),
+        ..any_tls(given)
+    }
+}
+
+/// What holds for clients and members alike.
+fn any_tls(given: &Given) -> TlsSettings {
+    TlsSettings {
+        cipher_suites: list(given, "cipher-suites"),
         version_min: text(given, "tls-min-version").to_owned(),
         version_max: text(given, "tls-max-version").to_owned(),
-    })
+        ..TlsSettings::default()
+    }
+}
+
+fn list(given: &Given, name: &'static str) -> Vec<String> {
+    text(given, name).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// A cost that bcrypt does not have is replaced by the default, as in etcd.
@@ -221,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_ignored_is_refused() {
-        for line in ["--peer-cert-file x", "--peer-auto-tls", "--force-new-cluster", "--discovery-srv x"] {
+        for line in ["--force-new-cluster", "--discovery-srv x"] {
             assert!(matches!(check_support(&given(line)), Err(ParseError::Invalid(_))), "{line}");
         }
         let quiet = given("--auth-token simple --auto-tls=false --strict-reconfig-check");

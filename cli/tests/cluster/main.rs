@@ -3,14 +3,20 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
+mod authority;
 mod faults;
 mod nodes;
+mod strangers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use etcdkit::PutOptions;
+use etcdkit_proto::etcdserverpb::watch_client::WatchClient;
+use etcdkit_proto::etcdserverpb::watch_request::RequestUnion;
+use etcdkit_proto::etcdserverpb::{WatchCreateRequest, WatchRequest, WatchResponse};
+use futures::StreamExt;
 use nodes::{Nodes, soon};
 
 /// The default election timeout; a new leader is there after little more than it.
@@ -58,6 +64,57 @@ async fn a_leader_that_is_told_to_stop_hands_over() {
     soon("a write is taken", async || client.put("after", "1", None).await.is_ok()).await;
     assert!(begun.elapsed() < ELECTION_TIMEOUT, "{:?}: somebody waited for a timeout", begun.elapsed());
     nodes.wait_for_exit(leader).await;
+}
+
+#[tokio::test]
+async fn the_first_election_needs_no_second_one() {
+    let nodes = Nodes::found(3);
+    let begun = std::time::Instant::now();
+    let leader = nodes.wait_for_leader().await;
+    let term = nodes.client(leader).await.status().await.unwrap().raft_term();
+    println!("a leader after {:?}, of term {term}", begun.elapsed());
+    // A machine that is very busy may take longer than a founder's turn.
+    assert!(term <= 2, "the founders stood against each other until term {term}");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_leader_is_not_kept_waiting_without_one() {
+    let mut nodes = Nodes::found(3);
+    let leader = nodes.wait_for_leader().await;
+    let (left, gone) = ((leader + 1) % 3, (leader + 2) % 3);
+    let client = nodes.client(left).await;
+    client.put("key", "1", None).await.unwrap();
+    nodes.wait_for_equal_hashes(&[0, 1, 2]).await;
+    let mut watch = watch_that_needs_a_leader(nodes.client_url(left)).await;
+    let mut patient = client.watch("key", None).await.unwrap();
+    nodes.kill(leader);
+    nodes.kill(gone);
+    let ended = async {
+        loop {
+            match watch.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the watch ended without a reason"),
+                Err(status) => return status,
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("the watch is ended");
+    assert_eq!(told.message(), "etcdserver: no leader");
+    nodes.start(gone);
+    soon("two serve again", async || client.put("key", "2", None).await.is_ok()).await;
+    let events = async { while patient.message().await.unwrap().unwrap().events().is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(30), events).await.expect("the other watch goes on");
+}
+
+/// A watch of `key` as a client opens it that would rather go elsewhere than wait.
+async fn watch_that_needs_a_leader(url: &str) -> tonic::Streaming<WatchResponse> {
+    let channel = tonic::transport::Endpoint::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
+    let create = WatchCreateRequest { key: "key".into(), ..Default::default() };
+    let create = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
+    let requests = futures::stream::once(std::future::ready(create)).chain(futures::stream::pending());
+    let mut request = tonic::Request::new(requests);
+    request.metadata_mut().insert("hasleader", tonic::metadata::MetadataValue::from_static("true"));
+    WatchClient::new(channel).watch(request).await.unwrap().into_inner()
 }
 
 #[tokio::test]

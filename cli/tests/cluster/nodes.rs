@@ -44,12 +44,21 @@ fn free_url() -> String {
 impl Nodes {
     /// Starts the founders of a cluster.
     pub(crate) fn found(count: usize) -> Nodes {
+        Nodes::found_with(count, &[], str::to_owned)
+    }
+
+    /// Starts the founders of a cluster whose members speak TLS with each other.
+    pub(crate) fn found_encrypted(count: usize, flags: &[String]) -> Nodes {
+        Nodes::found_with(count, flags, |url| url.replace("http://", "https://"))
+    }
+
+    fn found_with(count: usize, flags: &[String], peer_url: impl Fn(&str) -> String) -> Nodes {
         let mut nodes = Nodes { nodes: Vec::new(), dir: tempfile::tempdir().unwrap() };
         for number in 0..count {
             nodes.nodes.push(Node {
                 name: format!("m{number}"),
                 client_url: free_url(),
-                peer_url: free_url(),
+                peer_url: peer_url(&free_url()),
                 arguments: Vec::new(),
                 process: None,
             });
@@ -58,6 +67,7 @@ impl Nodes {
         for node in &mut nodes.nodes {
             node.arguments =
                 vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=new".into()];
+            node.arguments.extend_from_slice(flags);
         }
         for number in 0..count {
             nodes.start(number);
@@ -113,6 +123,27 @@ impl Nodes {
             vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=existing".into()];
         self.start(number);
         number
+    }
+
+    /// Starts a member of another cluster, which believes the first member to be of its own; its number.
+    pub(crate) fn start_stranger(&mut self, flags: &[String]) -> usize {
+        let number = self.nodes.len();
+        let peer_url = free_url().replace("http://", "https://");
+        let cluster = format!("m0={},m{number}={peer_url}", self.nodes[0].peer_url);
+        let mut arguments = vec![format!("--initial-cluster={cluster}")];
+        arguments.extend_from_slice(flags);
+        let name = format!("m{number}");
+        self.nodes.push(Node { name, client_url: free_url(), peer_url, arguments, process: None });
+        self.start(number);
+        number
+    }
+
+    pub(crate) fn client_url(&self, node: usize) -> &str {
+        &self.nodes[node].client_url
+    }
+
+    pub(crate) fn peer_url(&self, node: usize) -> &str {
+        &self.nodes[node].peer_url
     }
 
     /// A client of one member.
@@ -209,6 +240,11 @@ impl Nodes {
     /// Whether a member has logged this.
     pub(crate) fn log_says(&self, node: usize, what: &str) -> bool {
         std::fs::read_to_string(self.log(node)).unwrap_or_default().contains(what)
+    }
+
+    /// How often a member has logged this.
+    pub(crate) fn log_count(&self, node: usize, what: &str) -> usize {
+        std::fs::read_to_string(self.log(node)).unwrap_or_default().matches(what).count()
     }
 
     fn signal(&self, node: usize, signal: &str) {

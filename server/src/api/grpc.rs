@@ -18,6 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use prost::Message;
+use tokio::sync::watch;
 use tonic::{Code, Status};
 
 use super::budget::Budget;
@@ -101,6 +102,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) bytes_max: usize,
     /// A call of one answer that takes longer is told of in the log.
     pub(crate) slow: Duration,
+    /// Ends a stream whose caller asked for a leader when there is none for long.
+    pub(crate) leaderless: Option<watch::Receiver<u64>>,
     /// Counts large answers until they are sent.
     pub(crate) budget: &'a Budget,
 }

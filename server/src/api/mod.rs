@@ -16,6 +16,7 @@ mod grpc;
 mod header;
 mod health;
 mod kv;
+mod leaderless;
 mod lease;
 mod line;
 mod lock;
@@ -48,6 +49,7 @@ pub(crate) use grpc::{ApiBody, refuse, unary};
 pub(crate) use header::Headers;
 pub(crate) use health::Health;
 pub(crate) use kv::Kv;
+pub(crate) use leaderless::Leaderless;
 pub(crate) use lease::Lease;
 pub(crate) use line::Line;
 pub(crate) use lock::Lock;
@@ -88,6 +90,8 @@ pub(crate) struct Api {
     pub(crate) receive_bytes_max: usize,
     /// A call of one answer that takes longer is told of in the log.
     pub(crate) slow_request: Duration,
+    /// Ends streams that ask for a leader.
+    pub(crate) leaderless: Leaderless,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) timeline: Arc<Timeline>,
 }
@@ -120,6 +124,7 @@ impl Api {
             path: request.uri().path_and_query().cloned(),
             bytes_max: self.receive_bytes_max,
             slow: self.slow_request,
+            leaderless: leader_required(request.headers()).then(|| self.leaderless.told()),
             budget: &self.kv.budget,
         };
         let by = &Credentials::of(&request);
@@ -326,12 +331,16 @@ impl Api {
             return Err(Status::unimplemented("this port answers gRPC calls"));
         }
         check_client_version(headers)?;
-        let leader_required = headers.get("hasleader").is_some_and(|value| value == "true");
-        if leader_required && self.raft.status().leadership.leader.is_none() {
+        if leader_required(headers) && self.raft.status().leadership.leader.is_none() {
             return Err(EtcdError::NoLeader.into());
         }
         Ok(())
     }
+}
+
+/// Whether the caller wants no answer of a member that has no leader.
+fn leader_required(headers: &HeaderMap) -> bool {
+    headers.get("hasleader").is_some_and(|value| value == "true")
 }
 
 /// The version that a client names, for the metrics; it has passed [`check_client_version`].

@@ -4,17 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::Stream;
+use etcdkit_proto::EtcdError;
+use futures::{Stream, StreamExt};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use prost::Message;
+use tokio_stream::wrappers::WatchStream;
 use tonic::codec::{EncodeBody, SingleMessageCompressionOverride, Streaming};
 use tonic::{Code, Status};
 
 use super::codec::{Outgoing, StreamCodec};
 use super::grpc::{ApiBody, Intake, SEND_BYTES_MAX, read_message, received_too_much, refuse};
-use crate::metrics::{CountedStream, StreamCounters};
+use crate::metrics::CountedStream;
 
 /// Runs a call with one request and a stream of answers.
 pub(crate) async fn server_streaming<Req, Res, Answers, Handler, Call>(
@@ -35,7 +37,7 @@ where
     };
     let mut counted = intake.of_stream().begin();
     match handler(message).await {
-        Ok(answers) => stream_response::<Res, Answers>(intake.of_stream(), counted, answers),
+        Ok(answers) => stream_response::<Res, Answers>(intake, counted, answers),
         Err(status) => {
             counted.end(status.code());
             refuse(status)
@@ -56,14 +58,16 @@ where
 {
     let counters = intake.of_stream();
     let counted = counters.begin();
-    let decoder = StreamCodec::<Res, Req>::counting(counters.clone());
+    let decoder = StreamCodec::<Res, Req>::counting(counters);
     let requests = Streaming::new_request(decoder, request.into_body(), None, Some(intake.bytes_max));
-    stream_response::<Res, Answers>(counters, counted, handler(requests))
+    stream_response::<Res, Answers>(intake, counted, handler(requests))
 }
 
-/// Tells the counters how a stream of answers ends.
+/// Tells the counters how a stream of answers ends, and ends it when there is no leader and the caller asked for one.
 struct Ending<Answers> {
-    answers: Pin<Box<Answers>>,
+    /// None once they have ended.
+    answers: Option<Pin<Box<Answers>>>,
+    leaderless: Option<WatchStream<u64>>,
     counted: CountedStream,
 }
 
@@ -74,7 +78,21 @@ where
     type Item = Result<Answer, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(self.answers.as_mut().poll_next(context));
+        let Some(answers) = &mut self.answers else { return Poll::Ready(None) };
+        let next = answers.as_mut().poll_next(context);
+        let item = match (next, &mut self.leaderless) {
+            (Poll::Pending, Some(leaderless)) => match ready!(leaderless.poll_next_unpin(context)) {
+                Some(_) => Some(Err(EtcdError::NoLeader.into())),
+                None => {
+                    self.leaderless = None;
+                    return Poll::Pending;
+                }
+            },
+            (next, _) => ready!(next),
+        };
+        if !matches!(item, Some(Ok(_))) {
+            self.answers = None;
+        }
         match &item {
             Some(Ok(_answer)) => {}
             Some(Err(status)) => self.counted.end(status.code()),
@@ -85,7 +103,7 @@ where
 }
 
 fn stream_response<Res, Answers>(
-    counters: StreamCounters,
+    intake: &Intake<'_>,
     counted: CountedStream,
     answers: Answers,
 ) -> Response<ApiBody>
@@ -93,8 +111,9 @@ where
     Res: Outgoing,
     Answers: Stream<Item = Result<Res, Status>> + Send + 'static,
 {
-    let encoder = StreamCodec::<Res, ()>::counting(counters);
-    let answers = Ending { answers: Box::pin(answers), counted };
+    let encoder = StreamCodec::<Res, ()>::counting(intake.of_stream());
+    let leaderless = intake.leaderless.clone().map(WatchStream::from_changes);
+    let answers = Ending { answers: Some(Box::pin(answers)), leaderless, counted };
     let body = EncodeBody::new_server(
         encoder,
         answers,

@@ -181,6 +181,10 @@ pub struct Config {
     pub client_tls: TlsSettings,
     /// Makes a certificate for the client port where none is given.
     pub client_auto_tls: bool,
+    /// Certificates of the peer port, and of connections to other members.
+    pub peer_tls: TlsSettings,
+    /// Makes a certificate for the peer port where none is given.
+    pub peer_auto_tls: bool,
     /// Years that a certificate made here is valid for.
     pub self_signed_cert_validity_years: u32,
     /// Origins that browsers may ask from, separated by commas; `*` is any.
@@ -241,6 +245,12 @@ impl Default for Config {
             watch_progress_notify_interval: Duration::from_secs(600),
             client_tls: TlsSettings { version_min: "TLS1.2".to_owned(), ..TlsSettings::default() },
             client_auto_tls: false,
+            peer_tls: TlsSettings {
+                version_min: "TLS1.2".to_owned(),
+                check_client_address: true,
+                ..TlsSettings::default()
+            },
+            peer_auto_tls: false,
             self_signed_cert_validity_years: 1,
             cors: "*".to_owned(),
             host_whitelist: "*".to_owned(),
@@ -274,10 +284,9 @@ impl Config {
 
     /// Clients that were told `https` would meet a listener that cannot speak it.
     fn check_encryption(&self) -> Result<(), ConfigError> {
-        if let Some(url) = self.listen_peer_urls.iter().find(|url| url.scheme == Scheme::Https) {
-            return refuse(format!(
-                "cannot listen on {url}: this version has no TLS between members; use http"
-            ));
+        let encrypted = self.listen_peer_urls.iter().find(|url| url.scheme == Scheme::Https);
+        if let Some(url) = encrypted.filter(|_| !self.peer_tls.is_set() && !self.peer_auto_tls) {
+            return refuse(format!("cannot listen on TLS for {url}: KeyFile and CertFile are not presented"));
         }
         let mut clients = self
             .listen_client_urls
@@ -304,20 +313,51 @@ impl Config {
         if !self.client_auto_tls {
             return Ok(None);
         }
-        let Storage::Directory(dir) = self.storage() else {
-            return Err(TlsError::Settings(
-                "--auto-tls needs a data directory to keep its certificate in".to_owned(),
-            ));
-        };
-        let hosts = self.listen_client_urls.iter().filter_map(|url| url.host_and_port());
-        let hosts: Vec<String> = hosts.map(|(host, _)| host.to_owned()).collect();
-        let dir = dir.join("fixtures").join("client");
-        let pair = self_signed::pair(&dir, &hosts, self.self_signed_cert_validity_years)?;
+        let pair = self.self_signed("client", &self.listen_client_urls)?;
         Ok(Some(TlsSettings {
             cert_file: pair.cert_file,
             key_file: pair.key_file,
             ..self.client_tls.clone()
         }))
+    }
+
+    /// The TLS of the peer port and of connections to members: as given, or with a certificate made here, which nobody
+    /// has signed and members do not ask about. Blocks.
+    pub(crate) fn peer_tls(&self) -> Result<TlsSettings, TlsError> {
+        if !self.peer_auto_tls {
+            return Ok(self.peer_tls.clone());
+        }
+        if self.peer_tls.is_set() {
+            tracing::warn!("--peer-auto-tls makes no certificate, because one is given");
+            return Ok(self.peer_tls.clone());
+        }
+        let pair = self.self_signed("peer", &self.listen_peer_urls)?;
+        Ok(TlsSettings {
+            cert_file: pair.cert_file,
+            key_file: pair.key_file,
+            trust_any_server: true,
+            ..self.peer_tls.clone()
+        })
+    }
+
+    fn self_signed(&self, whose: &str, urls: &[MemberUrl]) -> Result<self_signed::Pair, TlsError> {
+        let Storage::Directory(dir) = self.storage() else {
+            return Err(TlsError::Settings(
+                "--auto-tls and --peer-auto-tls need a data directory to keep the certificate in".to_owned(),
+            ));
+        };
+        let hosts = urls.iter().filter_map(|url| url.host_and_port());
+        let hosts: Vec<String> = hosts.map(|(host, _)| host.to_owned()).collect();
+        self_signed::pair(&dir.join("fixtures").join(whose), &hosts, self.self_signed_cert_validity_years)
+    }
+
+    /// Whether members may have to be reached by TLS.
+    pub(crate) fn needs_tls_to_peers(&self) -> bool {
+        let told = self.peer_tls.is_set()
+            || self.peer_auto_tls
+            || !self.peer_tls.trusted_ca_file.as_os_str().is_empty();
+        let encrypted = |urls: &Vec<MemberUrl>| urls.iter().any(|url| url.scheme == Scheme::Https);
+        told || self.initial_members().is_ok_and(|members| members.values().any(encrypted))
     }
 
     fn check_timing(&self) -> Result<(), ConfigError> {

@@ -5,6 +5,7 @@
 
 mod port;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, Response};
@@ -13,7 +14,7 @@ use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-pub(crate) use port::serve;
+pub(crate) use port::PeerSite;
 
 use crate::answer;
 use crate::cluster::ClusterState;
@@ -43,12 +44,22 @@ pub(crate) struct PeerService {
 }
 
 impl PeerService {
-    /// Answers one request.
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    /// Answers one request of whoever is at `address`.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        address: Option<SocketAddr>,
+    ) -> Response<Body> {
         let Some(call) = call_of(request.uri().path()) else {
             return refuse(Status::unimplemented("this port answers members of its cluster"));
         };
         if let Err(status) = self.admit(call, request.headers()) {
+            tracing::warn!(
+                remote_addr = address.map(|address| address.to_string()),
+                call = call.name(),
+                error = status.message(),
+                "refused a call at the peer port"
+            );
             return refuse(status);
         }
         let this = &self;

@@ -13,15 +13,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codec::{Codec, EncodeBody, SingleMessageCompressionOverride, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::PeerService;
+use crate::accept::{Port, Visitor};
 use crate::transport::MESSAGE_BYTES_MAX;
 
 /// Connections at once: two from each member, and room for those that are just ending.
@@ -31,58 +31,38 @@ const CONNECTIONS_MAX: usize = 1024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pause after an accept that failed, usually for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The port for other members.
+#[derive(Clone)]
+pub(crate) struct PeerSite(pub(crate) Arc<PeerService>);
 
-/// Accepts until `parted`, then lets the calls in progress end.
-pub(crate) async fn serve(listener: TcpListener, service: Arc<PeerService>, parted: CancellationToken) {
-    let tasks = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            () = parted.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) if tasks.len() < CONNECTIONS_MAX => {
-                tasks.spawn(serve_connection(stream, Arc::clone(&service), parted.clone()));
-            }
-            Ok(_) => tracing::warn!("too many connections at the peer port; one is closed"),
-            Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection of a member");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    tasks.close();
-    tasks.wait().await;
-}
+impl Port for PeerSite {
+    const NAME: &'static str = "peer";
+    const CONNECTIONS_MAX: usize = CONNECTIONS_MAX;
 
-async fn serve_connection(stream: TcpStream, service: Arc<PeerService>, parted: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to set TCP_NODELAY");
-    }
-    let service = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = parted.cancelled() => {
+    async fn serve<S>(self, stream: S, visitor: Visitor, parted: CancellationToken)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(move |request| {
+            let service = Arc::clone(&self.0);
+            async move { Ok::<_, Infallible>(service.answer(request, visitor.address).await) }
+        });
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
             // A leader's stream of appends has no end of its own.
-            return;
+            () = parted.cancelled() => return,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection of a member ended early");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection of a member ended early");
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod applied;
 mod encoding;
+mod founding;
 mod log_store;
 mod members;
 mod messages;

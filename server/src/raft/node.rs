@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
-use openraft::{BasicNode, Config, Instant, Raft, ReadPolicy, SnapshotPolicy};
+use openraft::errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError};
+use openraft::{Config, Instant, Raft, ReadPolicy, SnapshotPolicy};
 use tokio::sync::watch;
 
+use super::TypeConfig;
 use super::applied::AppliedIndex;
 use super::encoding::Logged;
+use super::founding::Founder;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::proposal::Proposal;
 use super::state_machine::Applying;
-use super::{TypeConfig, node_of};
 use crate::apply::{ApplyError, Snapshots, StateMachine};
 use crate::cluster::RaftMembers;
 use crate::command::{Command, Outcome};
@@ -69,7 +70,7 @@ impl RaftOptions {
         RaftOptions {
             node_id,
             founders: Some(BTreeMap::from([(node_id, Vec::new())])),
-            peers: Arc::new(Peers::new(0, node_id)),
+            peers: Arc::new(Peers::new(0, node_id, None)),
             io,
             wal_dir: wal_dir.into(),
             heartbeat_interval: Duration::from_millis(100),
@@ -229,8 +230,8 @@ impl RaftNode {
         Ok(node)
     }
 
-    /// Founds the cluster if that is to be done, and if this member is alone in it, does without waiting what others do
-    /// after a timeout: a single voter needs nobody's consent.
+    /// Founds the cluster if that is to be done, beside the start, since others have to be reached for it. A member that is
+    /// alone does it at once, and stands for election without waiting for a timeout: it needs nobody's consent.
     async fn begin(&self, options: &RaftOptions) -> Result<(), StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::Consensus(error.to_string());
         let begun = self.raft.is_initialized().await.map_err(|error| failed(&error))?;
@@ -239,14 +240,19 @@ impl RaftNode {
             voters.next() == Some(options.node_id) && voters.next().is_none()
         } else {
             let Some(founders) = &options.founders else { return Ok(()) };
-            let members: BTreeMap<u64, BasicNode> =
-                founders.iter().map(|(id, urls)| (*id, node_of(urls))).collect();
-            match self.raft.initialize(members).await {
-                // Another founder was faster, and has sent its log.
-                Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
-                Err(error) => return Err(failed(&error)),
+            let founder = Founder {
+                id: options.node_id,
+                founders: founders.clone(),
+                raft: self.raft.clone(),
+                peers: Arc::clone(&options.peers),
+                election_timeout: options.election_timeout,
+            };
+            if founders.len() > 1 {
+                tokio::spawn(founder.found_in_turn());
+                return Ok(());
             }
-            founders.len() == 1
+            founder.found().await.map_err(|error| failed(&error))?;
+            true
         };
         if !alone {
             return Ok(());

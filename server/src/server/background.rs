@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::member::MemberParts;
+use crate::accept::Bound;
 use crate::auth::AuthStore;
 use crate::clock::Clock;
 use crate::command::MemberAttributes;
@@ -15,10 +16,10 @@ use crate::config::Config;
 use crate::expiry::Expiry;
 use crate::gateway::Role;
 use crate::lease_keeper::LeaseKeeper;
-use crate::listener::Bound;
 use crate::membership::Membership;
-use crate::peer::{self, PeerService};
+use crate::peer::{PeerService, PeerSite};
 use crate::propose::Proposer;
+use crate::tls::Incoming;
 
 /// How often the stored size is measured for the quota. Between two measurements the cost of what is admitted is
 /// added up, so this only bounds how long a full server stays closed after it was emptied.
@@ -31,6 +32,7 @@ const TOKEN_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) fn spawn_for_peers(
     tasks: &TaskTracker,
     listeners: Vec<(Bound, Role)>,
+    tls: Option<&Arc<Incoming>>,
     member: &MemberParts,
     proposer: &Proposer,
     keeper: &LeaseKeeper,
@@ -45,7 +47,8 @@ pub(super) fn spawn_for_peers(
     });
     for (listener, _) in listeners {
         tracing::info!(address = listener.url.to_string(), "serving peer traffic");
-        tasks.spawn(peer::serve(listener.into_inner(), Arc::clone(&service), parted.clone()));
+        let site = PeerSite(Arc::clone(&service));
+        tasks.spawn(listener.serve(site, tls.cloned(), parted.clone()));
     }
 }
 

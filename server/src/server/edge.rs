@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::StartError;
 use super::member::MemberParts;
 use crate::api::{
-    Access, Api, Auth, Budget, Cluster, Election, Headers, Health, Kv, Lease, Line, Lock, Maintenance,
-    OwnStanding, Passwords, Timing, Watch,
+    Access, Api, Auth, Budget, Cluster, Election, Headers, Health, Kv, Leaderless, Lease, Line, Lock,
+    Maintenance, OwnStanding, Passwords, Timing, Watch,
 };
 use crate::config::{Config, MemberUrl, RECEIVE_OVERHEAD_BYTES};
 use crate::data_dir::Identity;
@@ -136,6 +136,7 @@ pub(super) fn assemble(
         own: own_standing,
         receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
         slow_request: config.warning_unary_request_duration,
+        leaderless: Leaderless::new(),
         metrics,
         timeline: Arc::clone(&member.timeline),
     })

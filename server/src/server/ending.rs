@@ -13,6 +13,10 @@ use crate::raft::RaftNode;
 /// How long calls in progress may take to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long connections of other members may take to close. They are cut, so that it takes no longer than a task needs to
+/// notice.
+const PART_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What is to be ended.
 pub(super) struct Ending {
     pub(super) tasks: TaskTracker,
@@ -41,6 +45,9 @@ pub(super) async fn stop_in_order(
     proposer.stop();
     ending.parted.cancel();
     ending.peer_tasks.close();
+    if tokio::time::timeout(PART_TIMEOUT, ending.peer_tasks.wait()).await.is_err() {
+        tracing::warn!("some calls of other members did not end in time and are cut off");
+    }
     // Named one by one: what is left in `member` would live until after the end is told, and with it the files.
     let MemberParts {
         identity: _,

@@ -23,6 +23,7 @@ use crate::mvcc::Store;
 use crate::mvcc::watch::{Hub, HubOptions};
 use crate::raft::{RaftNode, RaftOptions};
 use crate::timeline::Timeline;
+use crate::tls::Outgoing;
 use crate::transport::Peers;
 
 /// The parts of a server that do not know of clients.
@@ -44,10 +45,14 @@ pub(super) struct MemberParts {
     pub(super) timeline: Arc<Timeline>,
 }
 
-pub(super) async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Result<MemberParts, StartError> {
-    let founding = config.clone();
+pub(super) async fn open_member(
+    config: &Config,
+    io: Option<Arc<dyn Io>>,
+    tls: Option<Arc<Outgoing>>,
+) -> Result<MemberParts, StartError> {
+    let (founding, asking) = (config.clone(), tls.clone());
     let runtime = tokio::runtime::Handle::current();
-    let found = move || runtime.block_on(bootstrap::identity(&founding));
+    let found = move || runtime.block_on(bootstrap::identity(&founding, asking.as_ref()));
     let metrics = Arc::new(Metrics::new(match config.metrics {
         MetricsLevel::Basic => HandlingTime::NotMeasured,
         MetricsLevel::Extensive => HandlingTime::Measured,
@@ -85,7 +90,7 @@ pub(super) async fn open_member(config: &Config, io: Option<Arc<dyn Io>>) -> Res
         slow: config.warning_apply_duration,
     });
     let Identity { member_id, cluster_id } = data_dir.identity;
-    let peers = Arc::new(Peers::new(cluster_id, member_id));
+    let peers = Arc::new(Peers::new(cluster_id, member_id, tls));
     let options = RaftOptions {
         founders: bootstrap::founders(config, member_id)?,
         peers: Arc::clone(&peers),

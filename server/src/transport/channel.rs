@@ -1,6 +1,7 @@
 //! Connections to members, made when they are needed and kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
@@ -14,7 +15,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+use super::encrypted::Encrypted;
 use super::{CLUSTER_KEY, FROM_KEY, MESSAGE_BYTES_MAX, REMOVED, SERVICE, TO_KEY};
+use crate::tls::Outgoing;
 
 /// Time to connect. A member that is there answers in less; one that is gone should not hold up a call.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -139,6 +142,7 @@ struct Link {
 pub(crate) struct Peers {
     cluster: String,
     from: String,
+    tls: Option<Arc<Outgoing>>,
     links: Mutex<HashMap<u64, Link>>,
     /// Set once another member said that this one was removed.
     removed: watch::Sender<bool>,
@@ -151,11 +155,13 @@ impl std::fmt::Debug for Peers {
 }
 
 impl Peers {
-    /// Nobody yet. The ids are those of the caller.
-    pub(crate) fn new(cluster_id: u64, member_id: u64) -> Self {
+    /// Nobody yet. The ids are those of the caller, and so is the TLS, without which members with
+    /// `https` addresses are not reached.
+    pub(crate) fn new(cluster_id: u64, member_id: u64, tls: Option<Arc<Outgoing>>) -> Self {
         Peers {
             cluster: format!("{cluster_id:x}"),
             from: format!("{member_id:x}"),
+            tls,
             links: Mutex::default(),
             removed: watch::Sender::new(false),
         }
@@ -254,7 +260,7 @@ impl Peers {
             return Ok(channel.clone());
         }
         let url = &link.urls[link.current % link.urls.len()];
-        let channel = endpoint(url).map_err(|error| unsent(to, &error))?.connect_lazy();
+        let channel = open_lazily(url, self.tls.as_ref()).map_err(|why| unsent(to, &why))?;
         link.lanes.insert(lane, channel.clone());
         Ok(channel)
     }
@@ -288,6 +294,7 @@ impl Peers {
 /// Asks a member of whom only an address is known, before this process has an identity.
 pub(crate) async fn ask_stranger<Req, Res>(
     url: &str,
+    tls: Option<Arc<Outgoing>>,
     call: Call,
     message: Req,
     patience: Duration,
@@ -296,7 +303,7 @@ where
     Req: Message + 'static,
     Res: Message + Default + 'static,
 {
-    let peers = Peers::new(0, 0);
+    let peers = Peers::new(0, 0, tls);
     peers.place(0, &[url.to_owned()]);
     peers.ask(0, call, message, patience).await
 }
@@ -307,6 +314,19 @@ fn unsent(to: u64, reason: &(impl std::fmt::Display + ?Sized)) -> CallError {
 
 fn path(to: u64, call: Call) -> Result<PathAndQuery, CallError> {
     PathAndQuery::try_from(call.path()).map_err(|error| unsent(to, &error))
+}
+
+/// A channel that connects when it is used.
+fn open_lazily(url: &str, tls: Option<&Arc<Outgoing>>) -> Result<Channel, String> {
+    let describe = |error: tonic::transport::Error| error.to_string();
+    let Some(address) = url.strip_prefix("https://") else {
+        return Ok(endpoint(url).map_err(describe)?.connect_lazy());
+    };
+    let tls = tls.ok_or("its address is https, and this member has no TLS: see --peer-trusted-ca-file")?;
+    // The encryption is ours and not tonic's: the files it needs change.
+    let target = endpoint(&format!("http://{address}")).map_err(describe)?;
+    let connect = Encrypted::to(address, Arc::clone(tls))?;
+    Ok(target.connect_with_connector_lazy(connect))
 }
 
 fn endpoint(url: &str) -> Result<Endpoint, tonic::transport::Error> {

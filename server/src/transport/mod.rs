@@ -6,6 +6,7 @@
 //! messages.
 
 mod channel;
+mod encrypted;
 pub(crate) mod wire;
 
 pub(crate) use channel::{Call, CallError, Peers, ask_stranger};

@@ -9,6 +9,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "accept",
             "alarm",
             "api",
             "apply",
@@ -52,10 +53,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "lease", "mvcc", "raft", "wal",
         ],
     ),
-    ("listener", &["api", "config", "gateway", "in_process", "streams", "tls"]),
+    ("listener", &["accept", "api", "gateway", "in_process", "streams"]),
+    ("accept", &["config", "tls"]),
     (
         "peer",
         &[
+            "accept",
             "answer",
             "cluster",
             "command",
@@ -68,7 +71,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("bootstrap", &["config", "data_dir", "transport"]),
+    ("bootstrap", &["config", "data_dir", "tls", "transport"]),
     ("membership", &["cluster", "command", "propose", "raft", "transport"]),
     ("contact", &["raft", "transport"]),
     ("streams", &[]),
@@ -124,7 +127,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("io", &["platform"]),
     ("data_dir", &["config", "io"]),
     ("config", &["backend", "tls"]),
-    ("transport", &[]),
+    ("transport", &["tls"]),
     ("answer", &["command"]),
     ("clock", &[]),
     ("command", &[]),

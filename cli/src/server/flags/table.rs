@@ -2,8 +2,6 @@
 
 use super::{Flag, Group, Kind, Support};
 
-const NO_TLS: &str =
-    "this version has no TLS between members; put a TLS proxy in front, or use a trusted network";
 const NO_CLUSTER: &str = "not there yet; restore a snapshot with `etcdutl snapshot restore` instead";
 const NO_DISCOVERY: &str = "this version does not discover members; name them in --initial-cluster";
 
@@ -179,27 +177,42 @@ pub(crate) static GROUPS: &[Group] = &[
             ),
             used("trusted-ca-file", Text, "", "certificates by which those of clients are known, PEM"),
             used("auto-tls", Bool, "false", "make a certificate where none is given"),
-            refused("peer-cert-file", Text, "", NO_TLS),
-            refused("peer-key-file", Text, "", NO_TLS),
-            refused("peer-client-cert-auth", Bool, "false", NO_TLS),
-            refused("peer-client-cert-file", Text, "", NO_TLS),
-            refused("peer-client-key-file", Text, "", NO_TLS),
-            refused("peer-trusted-ca-file", Text, "", NO_TLS),
-            refused("peer-cert-allowed-cn", Text, "", NO_TLS),
-            refused("peer-cert-allowed-hostname", Text, "", NO_TLS),
-            refused("peer-auto-tls", Bool, "false", NO_TLS),
-            refused("peer-crl-file", Text, "", NO_TLS),
-            no_effect(
+            used("peer-cert-file", Text, "", "certificate shown to other members, PEM"),
+            used("peer-key-file", Text, "", "its private key, PEM"),
+            used("peer-client-cert-auth", Bool, "false", "members must show a certificate"),
+            used(
+                "peer-client-cert-file",
+                Text,
+                "",
+                "certificate shown to the members that this one connects to, where it is another",
+            ),
+            used("peer-client-key-file", Text, "", "its private key, PEM"),
+            used("peer-trusted-ca-file", Text, "", "certificates by which those of members are known, PEM"),
+            used(
+                "peer-cert-allowed-cn",
+                Text,
+                "",
+                "common names of which a member's certificate must have one",
+            ),
+            used(
+                "peer-cert-allowed-hostname",
+                Text,
+                "",
+                "names of which a member's certificate must carry one",
+            ),
+            used("peer-auto-tls", Bool, "false", "make a certificate for members where none is given"),
+            used("peer-crl-file", Text, "", "certificates of members that were revoked"),
+            used(
                 "peer-skip-client-san-verification",
                 Bool,
                 "false",
-                "it belongs to TLS between members",
+                "members may come from other addresses than their certificates name",
             ),
             used(
                 "self-signed-cert-validity",
                 Uint,
                 "1",
-                "years that the certificates of --auto-tls are valid for",
+                "years that the certificates of --auto-tls and --peer-auto-tls are valid for",
             ),
             used("cipher-suites", Text, "", "cipher suites of TLS 1.2, separated by commas"),
             used("tls-min-version", Text, "TLS1.2", "TLS1.2 or TLS1.3"),
