@@ -21,6 +21,8 @@ pub mod config;
 mod contact;
 pub mod data_dir;
 mod expiry;
+#[doc(hidden)]
+pub mod fail_point;
 mod forward;
 mod gateway;
 mod in_process;

@@ -1,5 +1,6 @@
 //! `etcdkit server`: etcd's flags, environment and log lines.
 
+mod fail_points;
 mod file;
 mod flags;
 mod log;
@@ -177,6 +178,7 @@ fn own_events() -> tracing_subscriber::filter::Targets {
 }
 
 fn run(config: Config) -> ExitCode {
+    fail_points::follow();
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().thread_name("etcdkit").enable_all().build() {
             Ok(runtime) => runtime,

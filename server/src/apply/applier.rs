@@ -16,6 +16,7 @@ use crate::auth::AuthStore;
 use crate::backend::{Backend, Incoming, Table};
 use crate::cluster::ClusterState;
 use crate::command::{Applied, Command, Operation, Outcome};
+use crate::fail_point;
 use crate::lease::Lessor;
 use crate::metrics::Stopwatch;
 use crate::mvcc::watch::Hub;
@@ -104,7 +105,10 @@ impl Applier {
             StoredProgress { applied: progress.applied.clone(), membership: progress.membership.clone() };
         let stored = Bytes::from(stored.encode_to_vec());
         writer.backend().put(Table::Meta, PROGRESS, stored.clone());
-        self.hub.publish(writer.commit(stored)?);
+        fail_point::pass("commitBeforePreCommitHook");
+        let committed = writer.commit(stored)?;
+        fail_point::pass("commitAfterPreCommitHook");
+        self.hub.publish(committed);
         Ok(outcomes)
     }
 }
@@ -217,6 +221,7 @@ impl Applier {
     /// Reads all that is kept in memory from the records of another member, then lets these take the place of the own
     /// ones and everybody go on from there.
     fn adopt(&self, incoming: Incoming) -> Result<(), ApplyError> {
+        fail_point::pass("applyBeforeOpenSnapshot");
         let failed = |error: &dyn std::fmt::Display| ApplyError(format!("a snapshot: {error}"));
         let theirs = incoming.backend();
         let lessor = Lessor::open(theirs).map_err(|error| failed(&error))?;

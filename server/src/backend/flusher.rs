@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::engine::{self, EngineError};
 use super::layer::Layer;
 use super::{BackendError, EngineKind, Shared};
+use crate::fail_point;
 
 /// What writers, waiters and the flusher tell each other.
 #[derive(Debug, Default)]
@@ -160,21 +161,27 @@ impl Shared {
 
     fn flush_active(&self) -> Result<(), EngineError> {
         let _still = self.engine_still.lock();
+        fail_point::pass("beforeStartDBTxn");
         let (layer, newest_run) = self.freeze();
+        fail_point::pass("afterStartDBTxn");
         let begun = Instant::now();
         let view = engine::guarded(|| {
             let engine = self.engine();
+            fail_point::pass("beforeCommit");
             engine.apply(&layer)?;
+            fail_point::pass("afterCommit");
             engine.view()
         })?;
         self.options.metrics.disk.backend_commit.observe(begun.elapsed().as_secs_f64());
         self.record(&layer);
         let mark = layer.mark.clone();
+        fail_point::pass("beforeWritebackBuf");
         {
             let mut state = self.state.write();
             state.base = view;
             state.frozen = None;
         }
+        fail_point::pass("afterWritebackBuf");
         // The layer's memory is given back outside the locks.
         drop(layer);
         let mut control = self.control.lock();

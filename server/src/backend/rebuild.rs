@@ -19,6 +19,7 @@ use prometheus::IntGauge;
 use super::engine::{self, Engine, EngineError, View};
 use super::layer::Layer;
 use super::{Backend, BackendError, Shared, Table};
+use crate::fail_point;
 
 /// Bytes of records brought into the new engine with one commit.
 const COPY_LAYER_BYTES: usize = 8 << 20;
@@ -130,6 +131,7 @@ impl Backend {
             *shared.recorded.lock() = Some(Recorded::default());
             (shared.state.read().base.clone(), self.durable_mark())
         };
+        fail_point::pass("defragBeforeCopy");
         engine::guarded(|| copy(base.as_ref(), mark, successor.as_ref()))?;
         drop(base);
         for _ in 0..CATCH_UP_ROUNDS_MAX {
@@ -142,6 +144,7 @@ impl Backend {
         let still = shared.engine_still.lock();
         bring_in(&shared.recorded()?, successor.as_ref())?;
         let view = engine::guarded(|| {
+            fail_point::pass("defragBeforeRename");
             successor.take_over()?;
             successor.view()
         })?;

@@ -12,6 +12,7 @@ use super::key_index::CompactLimits;
 use super::revision::{NEVER_COMPACTED, RecordKey, Revision};
 use super::{MvccError, Store};
 use crate::backend::Table;
+use crate::fail_point;
 use crate::metrics::Stopwatch;
 
 /// Where the compact revision that has been decided is kept.
@@ -71,6 +72,7 @@ impl Store {
             if scheduled <= *shared.finished.borrow() {
                 return Ok(false);
             }
+            fail_point::pass("compactAfterCommitScheduledCompact");
             compaction.walk = Some(Walk::to(scheduled));
         }
         let Some(walk) = &mut compaction.walk else { return Ok(false) };
@@ -113,9 +115,12 @@ impl Store {
             writer.delete(Table::Key, RecordKey::new(*revision, *tombstone));
         }
         if finished {
+            fail_point::pass("compactBeforeSetFinishedCompact");
             writer.put(Table::Meta, FINISHED_COMPACT, walk.target.to_be_bytes().to_vec());
         }
+        fail_point::pass("compactBeforeCommitBatch");
         writer.commit()?;
+        fail_point::pass(if finished { "compactAfterSetFinishedCompact" } else { "compactAfterCommitBatch" });
         self.shared.metrics.mvcc.compaction_keys.inc_by(count as u64);
         walk.dropped.drain(..count);
         Ok(finished)

@@ -22,6 +22,7 @@ use super::messages::{
 };
 use super::snapshot::pieces;
 use super::{Snapshot, SnapshotContents, TypeConfig, Vote};
+use crate::fail_point;
 use crate::transport::{Call, CallError, Peers, wire};
 
 /// Pause before a member that could not be reached is tried again. Short against an election timeout, so that one that
@@ -123,6 +124,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 turns.acquire().await.ok()?.forget();
                 let request = input.next().await?;
                 sent.store(true, Ordering::Relaxed);
+                fail_point::pass("raftBeforeLeaderSend");
                 Some((append_request(request), (input, turns, sent)))
             });
             let begun = self.peers.converse(self.id, Call::Append, requests, self.patience).await;

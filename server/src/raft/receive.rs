@@ -9,6 +9,7 @@ use super::messages::{
     Malformed, append_request_of, append_response, transfer_request_of, vote_request_of, vote_response,
 };
 use super::{RaftNode, TypeConfig};
+use crate::fail_point;
 use crate::transport::wire;
 
 fn malformed(what: Malformed) -> Status {
@@ -62,7 +63,10 @@ impl RaftNode {
             });
         let results = self.raft.stream_append(Box::pin(requests));
         Box::pin(results.map(|result| match result {
-            Ok(result) => Ok(append_response(&result)),
+            Ok(result) => {
+                fail_point::pass("raftBeforeFollowerSend");
+                Ok(append_response(&result))
+            }
             Err(fatal) => Err(stopped(&fatal)),
         }))
     }

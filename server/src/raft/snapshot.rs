@@ -17,6 +17,7 @@ use super::messages::{ballot, ballot_of};
 use super::state_machine::{SnapshotContents, snapshot_meta};
 use super::{RaftNode, Snapshot, Vote};
 use crate::apply::Snapshots;
+use crate::fail_point;
 use crate::transport::wire::{SnapshotPiece, SnapshotResponse};
 
 /// Bytes of a piece: large enough that its overhead does not count, small against what a connection has under way.
@@ -128,6 +129,7 @@ impl RaftNode {
         let Ok(_only) = self.receiving.try_lock() else {
             return Err(Status::unavailable("another snapshot is being received"));
         };
+        fail_point::pass("raftBeforeSaveSnap");
         let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
         let snapshots = self.snapshots.clone();
         let importing = tokio::task::spawn_blocking(move || {
@@ -137,6 +139,7 @@ impl RaftNode {
         let received = importing.await.map_err(|error| Status::internal(error.to_string()))?;
         passed_on?;
         let received = received.map_err(|error| Status::unavailable(error.to_string()))?;
+        fail_point::pass("raftAfterSaveSnap");
         let meta =
             snapshot_meta(&received.progress).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let snapshot = Snapshot { meta, snapshot: SnapshotContents::Received(received) };

@@ -23,6 +23,7 @@ use super::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 use crate::apply::{ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine};
 use crate::cluster::RaftMembers;
 use crate::command::Command;
+use crate::fail_point;
 
 type Responder = openraft::storage::ApplyResponder<TypeConfig>;
 
@@ -178,6 +179,7 @@ impl RaftStateMachine<TypeConfig> for Applying {
                     Some(proposal.take_command().map_err(io::Error::other)?)
                 }
                 EntryPayload::Membership(membership) => {
+                    fail_point::pass("beforeApplyOneConfChange");
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
                     self.members_changed = true;
                     None
@@ -234,7 +236,9 @@ impl RaftStateMachine<TypeConfig> for Applying {
             }
         };
         tracing::info!(index = applied.index, "taking over the state of another member");
+        fail_point::pass("raftBeforeApplySnap");
         self.machine.get_mut().install(received).map_err(io::Error::other)?;
+        fail_point::pass("raftAfterApplySnap");
         self.load_progress().map_err(io::Error::other)
     }
 

@@ -12,6 +12,7 @@ use super::record::{self, HEADER_BYTES, Kind, State};
 use super::recovery::Recovered;
 use super::segment::{self, Segment};
 use super::{LogEntry, Position, WalError, WalOptions};
+use crate::fail_point;
 use crate::io::IoFile;
 use crate::metrics::Metrics;
 
@@ -127,10 +128,12 @@ impl Writer {
             at += *length as u64;
         }
         // In one piece: recovery knows what a torn write looks like, not two of them in one sector.
+        fail_point::pass("raftBeforeSave");
         let begun = Instant::now();
         self.file.write_all_at(&batch.buffer, self.offset).map_err(WalError::io("write", &self.path))?;
         let written = Instant::now();
         self.file.sync_data().map_err(WalError::io("sync", &self.path))?;
+        fail_point::pass("raftAfterSave");
         let disk = &self.metrics.disk;
         disk.wal_write.observe((written - begun).as_secs_f64());
         disk.wal_fsync.observe(written.elapsed().as_secs_f64());
@@ -188,8 +191,12 @@ impl Writer {
     }
 
     fn delete(&self, segments: Vec<Segment>) {
+        let any = !segments.is_empty();
         for segment in segments {
             self.preparer.delete(segment.path);
+        }
+        if any {
+            fail_point::pass("raftAfterWALRelease");
         }
     }
 }

@@ -138,7 +138,7 @@ func (d *driver) perform(ctx context.Context, request *line) (answer, error) {
 func (d *driver) open(request *line) (answer, error) {
 	config := clientv3.Config{Logger: zap.NewNop()}
 	endpoint, _ := request.text("endpoint")
-	config.Endpoints = []string{endpoint}
+	config.Endpoints = strings.Split(endpoint, ",")
 	config.Username, _ = request.text("user")
 	config.Password, _ = request.text("password")
 	client, err := clientv3.New(config)

@@ -153,7 +153,7 @@ public final class Driver {
     }
 
     private String open(Line line) {
-        ClientBuilder builder = Client.builder().endpoints(line.text("endpoint"));
+        ClientBuilder builder = Client.builder().endpoints(line.text("endpoint").split(","));
         if (line.has("timeout")) {
             builder.retryMaxDuration(Duration.ofMillis(line.number("timeout")));
         }

@@ -40,7 +40,7 @@ async function perform(line) {
     const auth = line.has('user')
       ? { username: line.text('user'), password: line.text('password') }
       : undefined;
-    objects.set(line.id, new Etcd3({ hosts: line.text('endpoint'), defaultCallOptions, auth }));
+    objects.set(line.id, new Etcd3({ hosts: line.text('endpoint').split(','), defaultCallOptions, auth }));
     return [`client=${line.id}`];
   }
   const client = objects.get(line.text('client'));

@@ -65,8 +65,8 @@ class Driver:
             return ["lang=python"]
         if line.verb == "open":
             limit = protocol.seconds(line, "timeout")
-            self._objects[line.id] = etcdkit.client(
-                endpoint=line.text("endpoint"), timeout=limit, **protocol.credentials(line)
+            self._objects[line.id] = etcdkit.MultiEndpointEtcd3Client(
+                line.text("endpoint").split(","), timeout=limit, **protocol.credentials(line)
             )
             return [f"client={line.id}"]
         client_id = line.number("client")

@@ -68,8 +68,8 @@ class Driver:
             return ["lang=python-aio"]
         if line.verb == "open":
             limit = protocol.seconds(line, "timeout")
-            self._objects[line.id] = aio.client(
-                endpoint=line.text("endpoint"), timeout=limit, **protocol.credentials(line)
+            self._objects[line.id] = aio.MultiEndpointEtcd3Client(
+                line.text("endpoint").split(","), timeout=limit, **protocol.credentials(line)
             )
             return [f"client={line.id}"]
         client_id = line.number("client")

@@ -11,8 +11,10 @@ mod language;
 mod line;
 mod locks;
 mod matrix;
+mod members;
 mod play;
 mod report;
+mod robustness;
 mod scenario;
 mod server;
 mod wire;
@@ -47,6 +49,8 @@ enum Command {
     Http(http::Options),
     /// Hold the verdicts of a server on random requests of random users against an independent judge.
     Authorization(authorization::Options),
+    /// Let one thing go wrong in a cluster under traffic, and judge all that anybody was told.
+    Robustness(robustness::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -69,6 +73,7 @@ async fn run(arguments: Arguments) -> Result<bool> {
         Command::Scenarios(options) => matrix::run(options, arguments.programs).await,
         Command::Gocompat(options) => gocompat::run(options, arguments.programs).await,
         Command::Authorization(options) => authorization::run(options, arguments.programs).await,
+        Command::Robustness(options) => robustness::run(options, arguments.programs).await,
         Command::Http(options) => http::run(options, arguments.programs).await,
         Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,

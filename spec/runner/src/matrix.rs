@@ -219,7 +219,8 @@ fn plan(
             }
             for scenario in chosen {
                 let text = &scenarios[*scenario];
-                let possible = server.durable() || !text.needs("durable");
+                let kept = server.durable() || !text.needs("durable");
+                let possible = kept && (*server != Kind::OursCluster || text.single.is_none());
                 if possible && !mode.languages(text, *scenario, languages).is_empty() {
                     jobs.push_back(Job { scenario: *scenario, server: *server, mode: *mode });
                 }

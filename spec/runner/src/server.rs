@@ -7,8 +7,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use etcdkit_proto::etcdserverpb::RangeRequest;
 use etcdkit_proto::etcdserverpb::kv_client::KvClient;
+use etcdkit_proto::etcdserverpb::maintenance_client::MaintenanceClient;
+use etcdkit_proto::etcdserverpb::{RangeRequest, StatusRequest};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -29,14 +30,16 @@ pub(crate) enum Kind {
     OursRedb,
     OursSled,
     OursMemory,
-    /// Three members of ours, of which one is asked. Only where it is named: scenarios that look at the members expect
-    /// one.
+    /// Three members of ours; drivers know all of them.
     OursCluster,
 }
 
 impl Kind {
     /// What a run is against when nothing is named.
     pub(crate) const ALL: [Kind; 4] = [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory];
+    /// Every kind, in the order of the tables.
+    pub(crate) const EVERY: [Kind; 5] =
+        [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory, Kind::OursCluster];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -73,6 +76,14 @@ pub(crate) struct Programs {
     pub(crate) etcd: PathBuf,
 }
 
+/// A member beside the one that scenarios stop and start.
+#[derive(Debug)]
+struct Other {
+    client: String,
+    peer: SocketAddr,
+    _child: Child,
+}
+
 /// A running server; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -82,8 +93,8 @@ pub(crate) struct Server {
     client: SocketAddr,
     peer: SocketAddr,
     child: Option<Child>,
-    /// The other members of a cluster, with their addresses for members. They run all the time.
-    others: Vec<(SocketAddr, Child)>,
+    /// The other members of a cluster. They run all the time.
+    others: Vec<Other>,
     extra: Vec<String>,
 }
 
@@ -118,13 +129,45 @@ impl Server {
             let client = format!("http://{}", free_address()?);
             let mut command = self.command(&format!("other{number}"), &client, *peer, &peers)?;
             let child = command.spawn().context("cannot run another member")?;
-            self.others.push((*peer, child));
+            self.others.push(Other { client, peer: *peer, _child: child });
         }
         Ok(())
     }
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.client)
+    }
+
+    /// The endpoints of all members, with commas between, as drivers take them. The one that comes first is another for
+    /// each number, so that clients which know no more than one do not all use the same.
+    pub(crate) fn endpoints(&self, number: usize) -> String {
+        let others = self.others.iter().map(|other| other.client.clone());
+        let mut all: Vec<String> = std::iter::once(self.endpoint()).chain(others).collect();
+        let by = number % all.len();
+        all.rotate_left(by);
+        all.join(",")
+    }
+
+    /// Waits until all members are at one revision: one that is behind tells a watch from now on of what was before, as
+    /// etcd's do.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let mut revisions = vec![revision(&self.endpoint()).await];
+            for other in &self.others {
+                revisions.push(revision(&other.client).await);
+            }
+            if revisions.iter().all(|revision| revision.is_some() && *revision == revisions[0]) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the members stay at different revisions: {revisions:?}");
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
     }
 
     /// What the server wrote, for a report of a failure.
@@ -134,7 +177,7 @@ impl Server {
 
     /// Starts the process on the same ports and data, and waits until it answers a linearizable read.
     pub(crate) async fn spawn(&mut self) -> Result<()> {
-        let others: Vec<SocketAddr> = self.others.iter().map(|(peer, _)| *peer).collect();
+        let others: Vec<SocketAddr> = self.others.iter().map(|other| other.peer).collect();
         let mut command = self.command("default", &self.endpoint(), self.peer, &others)?;
         let program = command.as_std().get_program().to_owned();
         let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
@@ -208,6 +251,17 @@ impl Server {
     }
 }
 
+/// The revision of one member, read there alone. A status needs no right where the content needs one; but it does where
+/// authentication is on, and then nothing is told.
+async fn revision(endpoint: &str) -> Option<i64> {
+    let endpoint = tonic::transport::Endpoint::from_shared(endpoint.to_owned()).ok()?;
+    let mut client = MaintenanceClient::new(endpoint.timeout(START_TIMEOUT).connect().await.ok()?);
+    match client.status(StatusRequest {}).await {
+        Ok(status) => Some(status.into_inner().header?.revision),
+        Err(_) => Some(0),
+    }
+}
+
 async fn answers(endpoint: &str) -> bool {
     let Ok(endpoint) = tonic::transport::Endpoint::from_shared(endpoint.to_owned()) else { return false };
     let Ok(channel) = endpoint.timeout(START_TIMEOUT).connect().await else { return false };
@@ -220,8 +274,20 @@ async fn answers(endpoint: &str) -> bool {
     }
 }
 
+/// Ports below those that the system gives to connections by itself: a server that is away for a while finds its port
+/// free when it comes back.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+/// So many ports are tried; the range is nearly empty on any machine.
+const PORTS_TRIED: u32 = 100;
+
 /// An address nobody listens on. Another process could take it before the server does; the start then fails
 /// with a clear message and the run is repeated by hand.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    for _ in 0..PORTS_TRIED {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(PORTS)));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("none of {PORTS_TRIED} ports between {} and {} is free", PORTS.start, PORTS.end)
 }

@@ -16,6 +16,7 @@ use super::hub::{Hub, Place, State, StreamId};
 use super::matcher::Matcher;
 use super::queue::Receiver;
 use crate::backend::Table;
+use crate::fail_point;
 
 /// Watchers served by one step, as in etcd.
 const WATCHERS_PER_STEP: usize = 512;
@@ -68,6 +69,7 @@ impl Hub {
     pub(super) fn catch_up(&self, id: StreamId) -> Result<(), MvccError> {
         let store = &self.shared.store;
         let Some(pursuit) = self.pursue(id) else { return Ok(()) };
+        fail_point::pass("beforeSyncWatchers");
         let Some(history) = pursuit.read(store, pursuit.from, pursuit.upto, BYTES_PER_STEP)? else {
             return Ok(());
         };

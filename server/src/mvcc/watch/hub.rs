@@ -18,6 +18,7 @@ use super::frame::{NO_WATCHER, WatchFrame};
 use super::group::{GroupId, Groups, Interest, Previous, encode};
 use super::queue::{Receiver, StreamQueue};
 use super::stream::WatchStream;
+use crate::fail_point;
 
 /// A watch on no key, in etcd's words.
 const EMPTY_RANGE: &str = "mvcc: watcher range is empty";
@@ -233,6 +234,7 @@ impl Hub {
     /// Answers for the whole stream, or not at all: an answer means that no watcher of the stream will get
     /// an event of this revision or before.
     pub(super) fn progress_of_stream(&self, id: StreamId) {
+        fail_point::pass("beforeProgressIfSync");
         let state = self.shared.state.lock();
         let Some(stream) = state.streams.get(&id) else { return };
         let all_synced = stream.lagging.is_empty() && stream.waiting == 0;

@@ -9,6 +9,7 @@ use super::super::MvccError;
 use super::frame::WatchFrame;
 use super::hub::{Hub, StreamId};
 use super::queue::StreamQueue;
+use crate::fail_point;
 
 /// One watch stream. Requests may come from one task while another takes the frames; only one task may
 /// take frames. Dropping the stream ends its watchers.
@@ -82,6 +83,7 @@ impl WatchStream {
         if reads_history {
             self.hub.catch_up(self.id)?;
         }
+        fail_point::pass("beforeSendWatchResponse");
         Ok(match self.queue.pop() {
             Some(frame) => Next::Frame(frame),
             None if reads_history => Next::Again,

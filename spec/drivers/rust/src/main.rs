@@ -31,7 +31,7 @@ const ANSWERS: usize = 1_024;
 struct Objects {
     clients: HashMap<u64, Client>,
     /// Clients whose login failed while connecting: each of their calls tries again, and tells why.
-    refused: HashMap<u64, (String, ConnectOptions)>,
+    refused: HashMap<u64, (Vec<String>, ConnectOptions)>,
     locks: HashMap<u64, Held>,
     leaders: HashMap<u64, LeaderKey>,
     /// Sessions of campaigns that brought no lease of their own.
@@ -87,7 +87,7 @@ impl Driver {
         match line.verb.as_str() {
             "hello" => Ok(line.ok().with("lang", "rust")),
             "open" => {
-                let endpoint = line.get("endpoint").unwrap_or_default();
+                let endpoints: Vec<&str> = line.get("endpoint").unwrap_or_default().split(',').collect();
                 let limit =
                     line.number("timeout")?.map(u64::try_from).transpose()?.map(Duration::from_millis);
                 let mut options = ConnectOptions::new();
@@ -98,10 +98,11 @@ impl Driver {
                     options = options.with_user(user, password);
                 }
                 let logs_in = line.get("user").is_some();
-                match Client::connect([endpoint], Some(options.clone())).await {
+                match Client::connect(&endpoints, Some(options.clone())).await {
                     Ok(client) => drop(self.objects.lock().await.clients.insert(line.id, client)),
                     Err(_) if logs_in => {
-                        let client = (endpoint.to_owned(), options);
+                        let endpoints = endpoints.into_iter().map(str::to_owned).collect();
+                        let client = (endpoints, options);
                         self.objects.lock().await.refused.insert(line.id, client);
                     }
                     Err(error) => return Err(error.into()),
@@ -128,7 +129,7 @@ impl Driver {
         let objects = self.objects.lock().await;
         match (objects.clients.get(&id).cloned(), objects.refused.get(&id).cloned()) {
             (Some(client), _) => Ok(client),
-            (None, Some((endpoint, options))) => Ok(Client::connect([endpoint], Some(options)).await?),
+            (None, Some((endpoints, options))) => Ok(Client::connect(endpoints, Some(options)).await?),
             (None, None) => Err(anyhow!("client {id} is closed")),
         }
     }

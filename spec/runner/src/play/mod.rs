@@ -127,6 +127,11 @@ impl<'p> Play<'p> {
     }
 
     async fn call_and_check(&mut self, step: &Step, index: u32) -> Result<()> {
+        if matches!(step.verb.as_str(), "watch" | "observe")
+            || step.words.iter().any(|word| word == "serializable")
+        {
+            self.server.settle().await?;
+        }
         let client = self.client(&step.client).await?;
         let (name, verb, mut fields) = request::build(step, index, &self.meaning)?;
         for (field, value) in &mut fields {
@@ -202,7 +207,7 @@ impl<'p> Play<'p> {
         };
         let driver =
             self.drivers.get(&language).ok_or_else(|| anyhow!("no {} driver", language.name()))?.clone();
-        let mut fields = vec![("endpoint".to_owned(), self.server.endpoint())];
+        let mut fields = vec![("endpoint".to_owned(), self.server.endpoints(self.clients.len()))];
         if name == DEAD {
             fields = vec![("endpoint".to_owned(), DEAD_ENDPOINT.to_owned())];
             fields.push(("timeout".to_owned(), DEAD_TIMEOUT.as_millis().to_string()));

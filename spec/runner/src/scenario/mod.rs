@@ -32,6 +32,8 @@ pub(crate) struct Scenario {
     /// What it needs: `fresh` (a server of its own), `durable` (data that survives a restart),
     /// `sdk` (more than the wire driver does: SDK locks, reconnecting watches).
     pub(crate) needs: Vec<String>,
+    /// Why it cannot hold where a server has several members, if it cannot.
+    pub(crate) single: Option<String>,
     /// Flags of a server of its own.
     pub(crate) flags: Vec<String>,
     pub(crate) steps: Vec<Step>,

@@ -32,6 +32,8 @@ pub(crate) fn parse(area: &str, text: &str) -> Result<Vec<Scenario>> {
             "api" => scenario.apis = list(),
             "only" => scenario.only = list(),
             "needs" => scenario.needs = list(),
+            "single" if rest.is_empty() => bail!("line {}: say why it needs a single member", number + 1),
+            "single" => scenario.single = Some(rest.to_owned()),
             "pairs" => scenario.pairs = list(),
             "flags" => scenario.flags = rest.split_ascii_whitespace().map(str::to_owned).collect(),
             "miss" => scenario.miss = list().iter().map(|n| n.parse()).collect::<Result<_, _>>()?,

@@ -129,9 +129,9 @@ impl Wire {
     }
 
     async fn open(&self, line: &Line) -> Result<Line> {
-        let endpoint = Endpoint::from_shared(line.need("endpoint")?.to_owned())?
-            .tcp_nodelay(true)
-            .timeout(REQUEST_TIMEOUT);
+        // Raw gRPC does not fail over: the first of several is the one.
+        let first = line.need("endpoint")?.split(',').next().unwrap_or_default();
+        let endpoint = Endpoint::from_shared(first.to_owned())?.tcp_nodelay(true).timeout(REQUEST_TIMEOUT);
         let token = Token::default();
         let connection = InterceptedService::new(endpoint.connect_lazy(), token.clone());
         self.state.lock().await.clients.insert(line.id, (connection, token));

@@ -1,0 +1,376 @@
+//! Robustness: a cluster under traffic has one thing go wrong, and whatever it told anybody has to fit together.
+//!
+//! A run: start members, let clients work and watch for a while, do one fault, let them work on, heal everything, and judge
+//! all that was asked and answered (see [`check`]). A run in which too little happened, or whose judgement did not
+//! end, shows nothing: it is void, and void fails.
+
+mod check;
+mod clients;
+mod faults;
+mod history;
+mod traffic;
+mod watching;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
+use rand::rngs::{SmallRng, StdRng};
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::members::{Make, Members, Setup};
+use crate::server::Programs;
+use clients::{Watchmaker, Way};
+use faults::Fault;
+use history::{Answer, Call, History, Keys, Op, Outcome, Request, Watch};
+use traffic::{Client, Shared, Traffic};
+
+/// Traffic before the fault and after it.
+const TRAFFIC: Duration = Duration::from_secs(1);
+/// Answered requests a second before the fault, below which a run is void.
+const REQUESTS_PER_SECOND_MIN: u64 = 100;
+/// Clients of one member each, and of all members: etcd's test has as many.
+const PINNED: usize = 6;
+const ROVING: usize = 2;
+/// Those who watch anything, raw and by our client.
+const WATCHERS_RAW: usize = 3;
+const WATCHERS_CLIENT: usize = 2;
+/// Seconds that leases are granted for.
+const TTL: i64 = 2;
+/// A judgement that takes longer makes the run void.
+const JUDGEMENT: Duration = Duration::from_secs(60);
+/// How long those who hear everything may take to hear the end.
+const HEARING: Duration = Duration::from_secs(30);
+/// A write of the end may fail while a leader is found.
+const LAST_TRIES: usize = 50;
+
+/// Options of the runs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Runs.
+    #[arg(long, default_value_t = 24)]
+    runs: u64,
+    /// Fixes what happens in the runs; when it happens is the machine's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Members of a cluster; 1 or 3 by chance if not given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=5))]
+    nodes: Option<u64>,
+    /// Only this fault, by its name.
+    #[arg(long)]
+    fault: Option<String>,
+    /// Do it to real etcd, which has no fail points: what the judge says of that shows what the judge is worth.
+    #[arg(long)]
+    etcd: bool,
+    /// Print the faults that there are, and end.
+    #[arg(long)]
+    list: bool,
+    /// Write what was asked and answered in a run that fails into this file.
+    #[arg(long)]
+    dump: Option<PathBuf>,
+    /// Keep on after a failure, and tell all of them at the end.
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// What a run is to be.
+#[derive(Debug)]
+struct Plan {
+    seed: u64,
+    make: Make,
+    nodes: usize,
+    traffic: Traffic,
+    fault: Fault,
+    flags: Vec<String>,
+}
+
+/// What a run was.
+struct Done {
+    calls: usize,
+    revisions: i64,
+    watches: usize,
+    rate: u64,
+}
+
+/// Runs; whether nothing was wrong.
+pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
+    if options.list {
+        let faults = Fault::deck(3, &mut SmallRng::seed_from_u64(0));
+        faults.iter().for_each(|fault| println!("{}", fault.name()));
+        return Ok(true);
+    }
+    let seed = options.seed.unwrap_or_else(rand::random);
+    let (mut decks, mut passed): (BTreeMap<usize, Vec<Fault>>, BTreeMap<&str, u64>) = Default::default();
+    let (mut failures, mut requests, begun) = (Vec::new(), 0, Instant::now());
+    for number in 0..options.runs {
+        let seed = seed.wrapping_add(number);
+        let plan = plan(&options, seed, &mut decks)?;
+        let repeat = format!(
+            "etcdkit-spec robustness --runs 1 --seed {seed} --nodes {} --fault '{}'",
+            plan.nodes,
+            plan.fault.name()
+        );
+        let started = Instant::now();
+        let name = format!("{number:3} {} x {:?} {}", plan.nodes, plan.traffic, plan.fault.name());
+        match once(&plan, &programs, options.dump.as_deref()).await {
+            Ok(done) => {
+                let Done { calls, revisions, watches, rate } = done;
+                println!(
+                    "ok   {name}: {calls} calls, {revisions} revisions, {watches} watches, {rate}/s before the fault \
+                     ({:.1?})",
+                    started.elapsed()
+                );
+                requests += calls;
+                if let Some(point) = plan.fault.point() {
+                    *passed.entry(point).or_default() += 1;
+                }
+            }
+            Err(error) => {
+                println!("FAIL {name}: {error:#}\n     repeat: {repeat}");
+                failures.push(repeat);
+                if !options.keep_going {
+                    break;
+                }
+            }
+        }
+    }
+    for (point, times) in &passed {
+        println!("     {point}: {times}");
+    }
+    println!(
+        "{} runs from seed {seed}: {requests} calls judged, {} fail points passed, {} failures ({:.0?})",
+        options.runs,
+        passed.len(),
+        failures.len(),
+        begun.elapsed()
+    );
+    Ok(failures.is_empty())
+}
+
+fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -> Result<Plan> {
+    // Seeds of runs are neighbours; what is drawn from them must not be.
+    let mut random = SmallRng::seed_from_u64(StdRng::seed_from_u64(seed).random());
+    let make = if options.etcd { Make::Etcd } else { Make::Ours };
+    let nodes = match options.nodes {
+        Some(nodes) => usize::try_from(nodes)?,
+        None => *pick(&mut random, &[1, 3, 3, 3]),
+    };
+    let traffic = *pick(&mut random, &Traffic::ALL);
+    let fault = match &options.fault {
+        Some(name) => Fault::named(name).ok_or_else(|| anyhow!("no fault is called {name}; see --list"))?,
+        // From a shuffled deck, so that nothing is left to chance for long.
+        None => {
+            let deck = decks.entry(nodes).or_default();
+            if deck.is_empty() {
+                *deck = Fault::deck(nodes, &mut random);
+                deck.retain(|fault| make == Make::Ours || fault.point().is_none());
+                deck.shuffle(&mut random);
+            }
+            deck.pop().context("an empty deck")?
+        }
+    };
+    let (heartbeat, election) = *pick(&mut random, &[(100, 1000), (50, 500)]);
+    let flags = vec![
+        format!(
+            "--snapshot-count={}",
+            if fault.needs_short_log() { 50 } else { *pick(&mut random, &[50, 100, 1000]) }
+        ),
+        format!("--compaction-batch-limit={}", pick(&mut random, &[10, 100, 1000])),
+        format!("--heartbeat-interval={heartbeat}"),
+        format!("--election-timeout={election}"),
+        "--watch-progress-notify-interval=100ms".to_owned(),
+    ];
+    Ok(Plan { seed, make, nodes, traffic, fault, flags })
+}
+
+fn pick<'a, T>(random: &mut SmallRng, of: &'a [T]) -> &'a T {
+    &of[random.random_range(0..of.len())]
+}
+
+async fn once(plan: &Plan, programs: &Programs, dump: Option<&Path>) -> Result<Done> {
+    let setup =
+        Setup { make: plan.make, count: plan.nodes, flags: plan.flags.clone(), proxied: plan.nodes > 1 };
+    let mut members = Members::found(programs, setup).await?;
+    let outcome = under_traffic(plan, &mut members, dump).await;
+    outcome.map_err(|error| error.context(members.logs()))
+}
+
+/// All that works in a run.
+struct Crew {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<Vec<Call>>>,
+    watchers: Vec<JoinHandle<Vec<Watch>>>,
+    recorders: Vec<JoinHandle<Vec<Watch>>>,
+    reached: Vec<watch::Receiver<i64>>,
+    unheard: watch::Sender<bool>,
+}
+
+async fn under_traffic(plan: &Plan, members: &mut Members, dump: Option<&Path>) -> Result<Done> {
+    let mut random = SmallRng::seed_from_u64(plan.seed);
+    let crew = hire(plan, members, &mut random).await?;
+    let shared = crew.shared.clone();
+    tokio::time::sleep(TRAFFIC).await;
+    let rate = shared.answered.load(Ordering::Relaxed) * 1000 / TRAFFIC.as_millis() as u64;
+    if rate < REQUESTS_PER_SECOND_MIN {
+        bail!("VOID: {rate} requests a second before the fault are less than {REQUESTS_PER_SECOND_MIN}");
+    }
+    let happened = plan.fault.happen(members, &mut random).await;
+    if let Some(net) = members.net() {
+        net.heal();
+    }
+    members.revive().await?;
+    happened?;
+    members.wait_for_leader().await?;
+    tokio::time::sleep(TRAFFIC).await;
+    let history = dismiss(crew, members).await?;
+    let (calls, watches) = (history.calls.len(), history.watches.len());
+    let revisions = history.ends.first().map_or(0, |(revision, _)| *revision);
+    let history = Arc::new(history);
+    let judging = history.clone();
+    let judged = tokio::task::spawn_blocking(move || check::check(&judging));
+    let verdict = tokio::time::timeout(JUDGEMENT, judged).await;
+    let verdict = verdict.map_err(|_| anyhow!("VOID: not judged within {JUDGEMENT:?}"))??;
+    match verdict.violations() {
+        [] => Ok(Done { calls, revisions, watches, rate }),
+        violations => {
+            if let Some(path) = dump {
+                std::fs::write(path, format!("{history:#?}")).with_context(|| path.display().to_string())?;
+            }
+            bail!("VIOLATED\n  {}", violations.join("\n  "))
+        }
+    }
+}
+
+/// Starts everybody.
+async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<Crew> {
+    let shared = Arc::new(Shared {
+        clock: Watchmaker::start(),
+        ended: AtomicBool::new(false),
+        answered: AtomicU64::new(0),
+        heard: AtomicI64::new(1),
+        traffic: plan.traffic,
+        ttl: TTL,
+    });
+    let (unheard, ended) = watch::channel(false);
+    let mut crew = Crew {
+        shared: shared.clone(),
+        clients: Vec::new(),
+        watchers: Vec::new(),
+        recorders: Vec::new(),
+        reached: Vec::new(),
+        unheard,
+    };
+    let endpoints = members.endpoints();
+    let channels = endpoints.iter().map(|endpoint| channel(endpoint)).collect::<Result<Vec<_>>>()?;
+    for (number, channel) in channels.iter().enumerate() {
+        let (reached, receiver) = watch::channel(1);
+        let (name, channel, shared) = (format!("recorder{number}"), channel.clone(), shared.clone());
+        let recorder = watching::Recorder { name, channel, shared, reached, ended: ended.clone() };
+        crew.recorders.push(tokio::spawn(recorder.run()));
+        crew.reached.push(receiver);
+    }
+    for number in 0..PINNED + ROVING {
+        let way = match number < PINNED {
+            true => Way::raw(&endpoints[number % endpoints.len()])?,
+            false => Way::client(&endpoints).await?,
+        };
+        let name = format!("{}{number}", if number < PINNED { "raw" } else { "client" });
+        let client = Client::new(name, way, shared.clone(), random.random());
+        crew.clients.push(tokio::spawn(client.run()));
+    }
+    let compactor = Way::client(&endpoints).await?;
+    crew.clients.push(tokio::spawn(traffic::compact(compactor, shared.clone(), random.random())));
+    for number in 0..WATCHERS_RAW {
+        let name = format!("raw watcher {number}");
+        let watching = watching::raw(name, channels.clone(), shared.clone(), random.random());
+        crew.watchers.push(tokio::spawn(watching));
+    }
+    for number in 0..WATCHERS_CLIENT {
+        let name = format!("client watcher {number}");
+        let client = etcdkit::Client::connect(&endpoints, None).await?;
+        let watching = watching::by_client(name, client, shared.clone(), ended.clone(), random.random());
+        crew.watchers.push(tokio::spawn(watching));
+    }
+    Ok(crew)
+}
+
+fn channel(endpoint: &str) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(endpoint.to_owned())?;
+    // A member that is paused keeps its connections: the pings notice.
+    let ping = Duration::from_secs(6);
+    Ok(endpoint.tcp_nodelay(true).http2_keep_alive_interval(ping).keep_alive_timeout(ping).connect_lazy())
+}
+
+/// Ends the traffic, lets everybody hear the end of it, and gathers what they know.
+async fn dismiss(crew: Crew, members: &Members) -> Result<History> {
+    let Crew { shared, clients, watchers, recorders, mut reached, unheard } = crew;
+    shared.ended.store(true, Ordering::SeqCst);
+    let mut history = History { ttl: shared.ttl, ..History::default() };
+    for client in clients {
+        history.calls.extend(client.await?);
+    }
+    history.calls.extend(last_write(members, &shared).await?);
+    let numbers: Vec<usize> = (0..members.count()).collect();
+    // What was sent and not answered may still be executed: until nothing comes any more.
+    let mut revision = members.wait_for_equal_hashes(&numbers).await?;
+    loop {
+        for (number, reached) in reached.iter_mut().enumerate() {
+            let heard = tokio::time::timeout(HEARING, reached.wait_for(|heard| *heard >= revision)).await;
+            heard.map_err(|_| {
+                anyhow!("a watch at m{number} was not told of {revision} within {HEARING:?}")
+            })??;
+        }
+        let again = members.wait_for_equal_hashes(&numbers).await?;
+        if again == revision {
+            break;
+        }
+        revision = again;
+    }
+    unheard.send_replace(true);
+    for watcher in watchers.into_iter().chain(recorders) {
+        history.watches.extend(watcher.await?);
+    }
+    for number in numbers {
+        history.ends.push(end(&members.endpoint(number), &shared).await?);
+    }
+    Ok(history)
+}
+
+/// A write after everything, which must succeed; with the tries that did not.
+async fn last_write(members: &Members, shared: &Shared) -> Result<Vec<Call>> {
+    let way = Way::client(&members.endpoints()).await?;
+    let mut calls = Vec::new();
+    for number in 0..LAST_TRIES {
+        let put = Op::Put { key: "last".into(), value: Bytes::from(format!("last-{number}")), lease: 0 };
+        let call = way.call("last", shared.clock, traffic::write(put)).await;
+        let done = matches!(call.outcome, Outcome::Ok(_));
+        calls.push(call);
+        if done {
+            return Ok(calls);
+        }
+    }
+    bail!("no write succeeded after the fault: {:?}", calls.last())
+}
+
+/// What one member holds.
+async fn end(endpoint: &str, shared: &Shared) -> Result<(i64, Vec<history::Pair>)> {
+    let way = Way::raw(endpoint)?;
+    let mut last = None;
+    for _ in 0..LAST_TRIES {
+        let read = Request::Read { keys: Keys::all(), revision: 0, limit: 0, serializable: true };
+        let call = way.call("end", shared.clock, read).await;
+        if let Outcome::Ok(Answer::Read { revision, pairs, .. }) = call.outcome {
+            return Ok((revision, pairs));
+        }
+        last = Some(call);
+    }
+    bail!("a member cannot be read: {last:?}")
+}
