@@ -148,7 +148,7 @@ impl Server {
         all.join(",")
     }
 
-    /// Waits until all members are at one revision: one that is behind tells a watch from now on of what was before, as
+    /// Waits until all members have applied the same: one that is behind tells a watch from now on of what was before, as
     /// etcd's do.
     pub(crate) async fn settle(&self) -> Result<()> {
         if self.others.is_empty() {
@@ -156,15 +156,15 @@ impl Server {
         }
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let mut revisions = vec![revision(&self.endpoint()).await];
+            let mut applied = vec![applied(&self.endpoint()).await];
             for other in &self.others {
-                revisions.push(revision(&other.client).await);
+                applied.push(self::applied(&other.client).await);
             }
-            if revisions.iter().all(|revision| revision.is_some() && *revision == revisions[0]) {
+            if applied.iter().all(|index| index.is_some() && *index == applied[0]) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                bail!("the members stay at different revisions: {revisions:?}");
+                bail!("the members stay at different positions: {applied:?}");
             }
             tokio::time::sleep(START_POLL).await;
         }
@@ -251,13 +251,12 @@ impl Server {
     }
 }
 
-/// The revision of one member, read there alone. A status needs no right where the content needs one; but it does where
-/// authentication is on, and then nothing is told.
-async fn revision(endpoint: &str) -> Option<i64> {
+/// How far a member is in the log. Where authentication is on, nothing is told, and nothing waited for.
+async fn applied(endpoint: &str) -> Option<u64> {
     let endpoint = tonic::transport::Endpoint::from_shared(endpoint.to_owned()).ok()?;
     let mut client = MaintenanceClient::new(endpoint.timeout(START_TIMEOUT).connect().await.ok()?);
     match client.status(StatusRequest {}).await {
-        Ok(status) => Some(status.into_inner().header?.revision),
+        Ok(status) => Some(status.into_inner().raft_applied_index),
         Err(_) => Some(0),
     }
 }
