@@ -117,6 +117,23 @@ async fn watch_that_needs_a_leader(url: &str) -> tonic::Streaming<WatchResponse>
     WatchClient::new(channel).watch(request).await.unwrap().into_inner()
 }
 
+/// What it had sent and not yet on disk may be committed: it must not give that place in the log to something else.
+#[tokio::test]
+async fn a_leader_that_was_killed_does_not_lead_again_in_its_term() {
+    let mut nodes = Nodes::found(3);
+    let leader = nodes.wait_for_leader().await;
+    let client = nodes.client(leader).await;
+    client.put("key", "1", None).await.unwrap();
+    let term = client.status().await.unwrap().raft_term();
+    nodes.kill(leader);
+    nodes.start(leader);
+    let leader = nodes.wait_for_leader().await;
+    assert!(
+        nodes.client(leader).await.status().await.unwrap().raft_term() > term,
+        "the term of before goes on"
+    );
+}
+
 #[tokio::test]
 async fn two_of_three_serve_and_one_does_not() {
     let mut nodes = Nodes::found(3);

@@ -444,6 +444,10 @@ fn config(options: &RaftOptions) -> Result<Arc<Config>, StartError> {
         max_in_snapshot_log_to_keep: CATCH_UP_ENTRIES.min(options.snapshot_count),
         purge_batch_size: PURGE_ENTRIES_MIN.min(options.snapshot_count),
         enable_pre_vote: Some(true),
+        // A leader that comes back must not go on in its term, as openraft would let it. Followers may have committed an
+        // entry that the leader had sent and not yet on disk; after a kill it would give the same place in the log to
+        // another, which they would take for the one they have. The robustness runs have found it do so.
+        enable_leader_restore: Some(false),
         ..Config::default()
     };
     let config = config.validate().map_err(|error| StartError::Settings(error.to_string()))?;

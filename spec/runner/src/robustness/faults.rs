@@ -17,6 +17,12 @@ const BAD_NETWORK: Duration = Duration::from_secs(1);
 const DELAY: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(100));
 /// Chunks in a hundred at which a bad network breaks a connection.
 const LOSS_PERCENT: u32 = 20;
+/// Pauses of leaders in a run, and how long each is.
+const PAUSES: u64 = 10;
+const PAUSE_MS: std::ops::Range<u64> = 20..2000;
+const BETWEEN_PAUSES: Duration = Duration::from_millis(200);
+/// Leaders in a run that are killed and started again at once.
+const BLINKS: usize = 4;
 /// How long a stalled place holds, each time.
 const STALL_MS: u64 = 40;
 /// How long a stall stays armed.
@@ -92,6 +98,10 @@ pub(crate) enum Fault {
     TerminateLeader,
     Pause,
     PauseLeader,
+    /// Pauses of whoever leads, one after another, from less than a heartbeat to more than an election.
+    PausesOfLeaders,
+    /// The leader is killed and comes back before anybody notices.
+    BlinkLeader,
     Blackhole,
     BlackholeOneWay,
     BlackholeUntilSnapshot,
@@ -113,6 +123,8 @@ impl Fault {
                 Fault::KillAll,
                 Fault::TerminateLeader,
                 Fault::PauseLeader,
+                Fault::PausesOfLeaders,
+                Fault::BlinkLeader,
                 Fault::Blackhole,
                 Fault::BlackholeOneWay,
                 Fault::BlackholeUntilSnapshot,
@@ -187,6 +199,25 @@ impl Fault {
             Fault::PauseLeader => {
                 let leader = members.wait_for_leader().await?;
                 members.pause(leader)?;
+            }
+            Fault::PausesOfLeaders => {
+                for _ in 0..PAUSES {
+                    let leader = members.wait_for_leader().await?;
+                    members.pause(leader)?;
+                    tokio::time::sleep(Duration::from_millis(random.random_range(PAUSE_MS))).await;
+                    members.resume(leader)?;
+                    tokio::time::sleep(BETWEEN_PAUSES).await;
+                }
+                return Ok(());
+            }
+            Fault::BlinkLeader => {
+                for _ in 0..BLINKS {
+                    let leader = members.wait_for_leader().await?;
+                    members.kill(leader).await?;
+                    members.start(leader)?;
+                    members.wait_until_serving(leader).await?;
+                }
+                return Ok(());
             }
             Fault::Blackhole => {
                 let net = members.net().context("no network")?.clone();
