@@ -2,6 +2,7 @@
 //! and prints what it saw as figures and as ratios against the first server named.
 
 mod call;
+mod cluster;
 mod http2;
 mod load;
 mod memory;
@@ -51,6 +52,9 @@ struct Arguments {
     /// Also write the figures of every round to this file, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Measure clusters of three members in place of single servers.
+    #[arg(long)]
+    cluster: bool,
     /// Instead of the figures, show what memory does under loads without a natural end: a watcher that
     /// stops reading while this many events happen, a range of 200 MiB, 100,000 leases.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
@@ -63,7 +67,10 @@ fn main() -> anyhow::Result<()> {
     if let Some(events) = arguments.memory {
         return runtime.block_on(memory::run(&arguments, events));
     }
-    let results = runtime.block_on(suite::run(&arguments))?;
+    let results = match arguments.cluster {
+        true => runtime.block_on(cluster::run(&arguments))?,
+        false => runtime.block_on(suite::run(&arguments))?,
+    };
     report::print(&arguments.servers, &results);
     if let Some(path) = &arguments.json {
         report::write_json(path, &results)?;

@@ -87,14 +87,7 @@ impl Server {
 
     /// Processor time used since the start, by all threads.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may contain spaces; utime and stime are fields 14 and 15.
-        let fields = stat.rsplit_once(')').context("no name in /proc/PID/stat")?.1;
-        let mut ticks = 0;
-        for field in fields.split_whitespace().skip(11).take(2) {
-            ticks += field.parse::<u64>()?;
-        }
-        Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+        cpu_of(self.child.id())
     }
 
     /// Bytes on disk, in MiB.
@@ -155,7 +148,19 @@ async fn spawn(
     }
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// Processor time that a process has used, by all threads.
+pub(crate) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in parentheses, may contain spaces; utime and stime are fields 14 and 15.
+    let fields = stat.rsplit_once(')').context("no name in /proc/PID/stat")?.1;
+    let mut ticks = 0;
+    for field in fields.split_whitespace().skip(11).take(2) {
+        ticks += field.parse::<u64>()?;
+    }
+    Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+}
+
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Measurement {
 }
 
 impl Results {
-    fn record(&mut self, kind: Kind, name: &str, unit: &'static str, less: bool, value: f64) {
+    pub(crate) fn record(&mut self, kind: Kind, name: &str, unit: &'static str, less: bool, value: f64) {
         let position = self.rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
             self.rows.push(Measurement { name: name.to_owned(), unit, less, rounds: BTreeMap::new() });
             self.rows.len() - 1

@@ -2,6 +2,7 @@
 //! request by request, and kills servers to see what they kept.
 
 mod authorization;
+mod cuts;
 mod differential;
 mod driver;
 mod gocompat;
@@ -15,6 +16,7 @@ mod members;
 mod play;
 mod report;
 mod robustness;
+mod rolling;
 mod scenario;
 mod server;
 mod wire;
@@ -51,6 +53,10 @@ enum Command {
     Authorization(authorization::Options),
     /// Let one thing go wrong in a cluster under traffic, and judge all that anybody was told.
     Robustness(robustness::Options),
+    /// Restart members one after another under the load of every language.
+    Rolling(rolling::Options),
+    /// Break connections at every byte, and look whether any write was executed twice.
+    Cuts(cuts::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -74,6 +80,8 @@ async fn run(arguments: Arguments) -> Result<bool> {
         Command::Gocompat(options) => gocompat::run(options, arguments.programs).await,
         Command::Authorization(options) => authorization::run(options, arguments.programs).await,
         Command::Robustness(options) => robustness::run(options, arguments.programs).await,
+        Command::Rolling(options) => rolling::run(options, arguments.programs).await,
+        Command::Cuts(options) => cuts::run(options, arguments.programs).await,
         Command::Http(options) => http::run(options, arguments.programs).await,
         Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,

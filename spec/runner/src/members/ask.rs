@@ -16,6 +16,7 @@ pub(crate) struct Asked {
     pub(crate) id: u64,
     pub(crate) leads: bool,
     pub(crate) term: u64,
+    pub(crate) applied: u64,
 }
 
 /// The content of a member, in a number.
@@ -39,6 +40,7 @@ pub(super) async fn ask(endpoint: &str, timeout: Duration) -> Result<Asked> {
         id: header.member_id,
         leads: status.leader != 0 && status.leader == header.member_id,
         term: status.raft_term,
+        applied: status.raft_applied_index,
     })
 }
 

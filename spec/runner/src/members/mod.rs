@@ -132,6 +132,10 @@ impl Members {
         format!("http://{}", self.members[number].client)
     }
 
+    pub(crate) fn address(&self, number: usize) -> SocketAddr {
+        self.members[number].client
+    }
+
     pub(crate) fn endpoints(&self) -> Vec<String> {
         (0..self.members.len()).map(|number| self.endpoint(number)).collect()
     }
@@ -346,6 +350,24 @@ impl Members {
     /// What a member says of itself.
     pub(crate) async fn ask(&self, number: usize) -> Result<Asked> {
         ask::ask(&self.endpoint(number), ASK_TIMEOUT).await
+    }
+
+    /// Waits until each of these members has applied what any of them had when this was called.
+    pub(crate) async fn wait_until_level(&self, numbers: &[usize]) -> Result<()> {
+        let mut wanted = 0;
+        for number in numbers {
+            wanted = self.ask(*number).await.map_or(0, |asked| asked.applied).max(wanted);
+        }
+        let begun = Instant::now();
+        for number in numbers {
+            while !self.ask(*number).await.is_ok_and(|asked| asked.applied >= wanted) {
+                if begun.elapsed() > PATIENCE {
+                    bail!("m{number} has not applied {wanted} after {PATIENCE:?}\n{}", self.logs());
+                }
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until these members hold the same keys at the same revision; the revision.
