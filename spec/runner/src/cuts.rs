@@ -95,7 +95,7 @@ async fn cut(inbound: TcpStream, member: SocketAddr, number: u64) {
     let _ = (inbound.set_nodelay(true), outbound.set_nodelay(true));
     let ((read, write), (member_read, member_write)) = (inbound.into_split(), outbound.into_split());
     let bytes = 1 + (number / 2) % BYTES_MAX;
-    let (requests, answers) = if number % 2 == 0 { (bytes, u64::MAX) } else { (u64::MAX, bytes) };
+    let (requests, answers) = if number.is_multiple_of(2) { (bytes, u64::MAX) } else { (u64::MAX, bytes) };
     tokio::select! {
         () = pass(read.take(requests), member_write) => {}
         () = pass(member_read.take(answers), write) => {}

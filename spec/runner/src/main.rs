@@ -5,6 +5,7 @@ mod authorization;
 mod cuts;
 mod differential;
 mod driver;
+mod fencing;
 mod gocompat;
 mod http;
 mod kill;
@@ -57,6 +58,8 @@ enum Command {
     Rolling(rolling::Options),
     /// Break connections at every byte, and look whether any write was executed twice.
     Cuts(cuts::Options),
+    /// Lock under pauses and cuts of the leader, and look whether any guarded write was lost.
+    Fencing(fencing::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -82,6 +85,7 @@ async fn run(arguments: Arguments) -> Result<bool> {
         Command::Robustness(options) => robustness::run(options, arguments.programs).await,
         Command::Rolling(options) => rolling::run(options, arguments.programs).await,
         Command::Cuts(options) => cuts::run(options, arguments.programs).await,
+        Command::Fencing(options) => fencing::run(options, arguments.programs).await,
         Command::Http(options) => http::run(options, arguments.programs).await,
         Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,

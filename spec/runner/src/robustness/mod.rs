@@ -67,9 +67,9 @@ pub(crate) struct Options {
     /// Only this fault, by its name.
     #[arg(long)]
     fault: Option<String>,
-    /// Do it to real etcd, which has no fail points: what the judge says of that shows what the judge is worth.
+    /// Do it to the real etcd, which has no fail points: what the judge says of that shows what the judge is worth.
     #[arg(long)]
-    etcd: bool,
+    oracle: bool,
     /// Print the faults that there are, and end.
     #[arg(long)]
     list: bool,
@@ -158,7 +158,7 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
 fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -> Result<Plan> {
     // Seeds of runs are neighbours; what is drawn from them must not be.
     let mut random = SmallRng::seed_from_u64(StdRng::seed_from_u64(seed).random());
-    let make = if options.etcd { Make::Etcd } else { Make::Ours };
+    let make = if options.oracle { Make::Etcd } else { Make::Ours };
     let nodes = match options.nodes {
         Some(nodes) => usize::try_from(nodes)?,
         None => *pick(&mut random, &[1, 3, 3, 3]),
