@@ -167,6 +167,11 @@ impl Fault {
         self == Fault::BlackholeUntilSnapshot || self.point().is_some_and(snapshot)
     }
 
+    /// Whether a compaction has to take several steps: what lies between two is not passed otherwise.
+    pub(crate) fn needs_small_steps(self) -> bool {
+        self.point().is_some_and(|point| point.starts_with("compact"))
+    }
+
     /// The fault with this name.
     pub(crate) fn named(name: &str) -> Option<Fault> {
         let points = POINTS.iter().flat_map(|(point, ..)| [Fault::Die(point), Fault::Stall(point)]);

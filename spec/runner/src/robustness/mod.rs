@@ -183,7 +183,10 @@ fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -
             "--snapshot-count={}",
             if fault.needs_short_log() { 50 } else { *pick(&mut random, &[50, 100, 1000]) }
         ),
-        format!("--compaction-batch-limit={}", pick(&mut random, &[10, 100, 1000])),
+        format!(
+            "--compaction-batch-limit={}",
+            if fault.needs_small_steps() { 10 } else { *pick(&mut random, &[10, 100, 1000]) }
+        ),
         format!("--heartbeat-interval={heartbeat}"),
         format!("--election-timeout={election}"),
         "--watch-progress-notify-interval=100ms".to_owned(),
