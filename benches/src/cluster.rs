@@ -26,6 +26,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const TRY_PAUSE: Duration = Duration::from_millis(1);
 /// How long is looked for a time without service: an election at default timings, and more.
 const LOOK: Duration = Duration::from_secs(6);
+/// A write that a member without a leader keeps is given up after this, and another one made.
+const TRY_TIMEOUT: Duration = Duration::from_millis(100);
 /// Quiet between two faults, so that each finds a cluster that has settled.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -214,7 +216,8 @@ async fn taken(connection: &mut Connection, until: Instant) -> Vec<Instant> {
     let mut taken = Vec::new();
     let writing = async {
         loop {
-            if connection.unary("/etcdserverpb.KV/Put", a_put()).await.is_ok() {
+            let put = connection.unary("/etcdserverpb.KV/Put", a_put());
+            if let Ok(Ok(_)) = tokio::time::timeout(TRY_TIMEOUT, put).await {
                 taken.push(Instant::now());
             }
             tokio::time::sleep(TRY_PAUSE).await;
