@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Io,
     /// Too few, too many or contradicting arguments.
     BadArgs,
+    /// The reader of our output has gone.
+    BrokenPipe,
     /// The code of a command that was run.
     Child(u8),
 }
@@ -34,6 +36,7 @@ impl Exit {
             Exit::BadFeature => 4,
             Exit::Interrupted => 5,
             Exit::Io => 6,
+            Exit::BrokenPipe => 141,
             Exit::BadArgs => 128,
             Exit::Child(code) => code,
         }
@@ -75,10 +78,10 @@ impl Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// A closed pipe is the reader's way to say "enough": nothing to tell about it.
+    /// A closed pipe is the reader's way to say "enough": nothing to tell about it, and nothing that went wrong.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::silent(Exit::Io),
+            io::ErrorKind::BrokenPipe => Failure::silent(Exit::BrokenPipe),
             _ => Failure::new(Exit::Io, error),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) const COMMAND: Command = Command {
     arguments: "<folder>",
     summary: "Writes manual pages",
     details: "Writes a manual page for the program and one for each command into a folder.",
+    examples: &["$0 man man/man1"],
     hidden: true,
     ..Command::BLANK
 };

@@ -27,9 +27,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use call::Call;
-use failure::Outcome;
+use failure::{Exit, Outcome};
 use flags::Word;
 use tree::Command;
+
+use crate::platform;
 
 /// Runs one command line of a program; `args` is without the name of the program.
 pub(crate) fn main(root: &'static Command, args: Vec<OsString>) -> ExitCode {
@@ -39,6 +41,9 @@ pub(crate) fn main(root: &'static Command, args: Vec<OsString>) -> ExitCode {
         Err(failure) => {
             if let Some(message) = failure.message {
                 tell(format_args!("Error: {message}"));
+            }
+            if failure.exit == Exit::BrokenPipe {
+                platform::signals::end_by_broken_pipe();
             }
             ExitCode::from(failure.exit.code())
         }

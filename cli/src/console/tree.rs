@@ -213,8 +213,12 @@ const SUGGEST_WITHIN: usize = 2;
 /// The subcommands that are spelled or begin like the typed word.
 pub(crate) fn nearest_commands(parent: &'static Command, typed: &str) -> Vec<String> {
     let typed = typed.to_lowercase();
+    // What etcdctl does not have is worth a guess where the user did not call etcdctl.
+    let own = program().starts_with("etcdkit");
     parent
-        .shown()
+        .commands
+        .iter()
+        .filter(|command| own || !command.hidden)
         .filter(|command| {
             strsim::levenshtein(&typed, command.name) <= SUGGEST_WITHIN || command.name.starts_with(&typed)
         })

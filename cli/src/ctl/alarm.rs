@@ -22,6 +22,7 @@ const DISARM: Command = Command {
     summary: "Clears all alarms",
     details: "Clears all alarms, and shows those it cleared. Remove the cause first: compact and defragment, or raise\n\
               the quota, when the alarm is NOSPACE.",
+    examples: &["$0 alarm disarm"],
     run: Some(|call| Box::pin(disarm(call))),
     ..Command::BLANK
 };
@@ -29,6 +30,7 @@ const DISARM: Command = Command {
 const LIST: Command = Command {
     name: "list",
     summary: "Lists the alarms",
+    examples: &["$0 alarm list"],
     run: Some(|call| Box::pin(list(call))),
     ..Command::BLANK
 };

@@ -41,6 +41,7 @@ const DISABLE: Command = Command {
 const STATUS: Command = Command {
     name: "status",
     summary: "Tells whether authentication is on",
+    examples: &["$0 auth status"],
     run: Some(|call| Box::pin(status(call))),
     ..Command::BLANK
 };

@@ -38,6 +38,7 @@ const ENABLE: Command = Command {
 const CANCEL: Command = Command {
     name: "cancel",
     summary: "Ends a downgrade that was started",
+    examples: &["$0 downgrade cancel"],
     run: Some(|call| Box::pin(downgrade(call, DowngradeAction::Cancel))),
     ..Command::BLANK
 };

@@ -49,6 +49,7 @@ const HASH_KV: Command = Command {
     name: "hashkv",
     summary: "Shows the hash of the key space at each endpoint",
     details: "Shows the hash of the key space at each endpoint. Members that are at the same revision must agree.",
+    examples: &["$0 endpoint hashkv --cluster"],
     flags: &[REV],
     run: Some(|call| Box::pin(hash_kv(call))),
     ..Command::BLANK

@@ -43,8 +43,10 @@ async fn ask(session: &Session, endpoint: &str, path: &str) -> Result<Answer, St
     if !is_encrypted {
         return talk(connection, address, path).await;
     }
-    let config = tls.cloned().unwrap_or_default().client_config().map_err(|error| error.to_string())?;
+    let tls = tls.cloned().unwrap_or_default();
+    let config = tls.client_config().map_err(|error| error.to_string())?;
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    let host = if tls.server_name.is_empty() { host } else { &tls.server_name };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let connection = TlsConnector::from(Arc::new(config)).connect(name, connection).await;
     talk(connection.map_err(|error| error.to_string())?, address, path).await

@@ -61,6 +61,7 @@ const TIME_TO_LIVE: Command = Command {
 const LIST: Command = Command {
     name: "list",
     summary: "Lists the living leases",
+    examples: &["$0 lease list"],
     run: Some(|call| Box::pin(list(call))),
     ..Command::BLANK
 };

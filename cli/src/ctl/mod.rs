@@ -12,6 +12,7 @@ mod check;
 mod compaction;
 mod defrag;
 mod del;
+mod discovery;
 mod downgrade;
 mod edit;
 mod elect;
@@ -129,6 +130,7 @@ const MAN: Command =
 const OPTIONS: Command = Command {
     name: "options",
     summary: "Shows the flags that every command takes",
+    examples: &["$0 options"],
     group: Group::Utility,
     run: Some(|_| Box::pin(async { print(&options_page()) })),
     ..Command::BLANK
@@ -138,6 +140,7 @@ const HELP: Command = Command {
     name: "help",
     arguments: "[command]",
     summary: "Shows the page of a command",
+    examples: &["$0 help lease grant"],
     group: Group::Utility,
     run: Some(|call| Box::pin(async move { console::show_help(&ROOT, &call.words) })),
     ..Command::BLANK

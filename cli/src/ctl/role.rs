@@ -29,6 +29,7 @@ const ADD: Command = Command {
     name: "add",
     arguments: "<role>",
     summary: "Adds a role",
+    examples: &["$0 role add reader"],
     run: Some(|call| Box::pin(add(call))),
     ..Command::BLANK
 };
@@ -37,6 +38,7 @@ const DELETE: Command = Command {
     name: "delete",
     arguments: "<role>",
     summary: "Deletes a role",
+    examples: &["$0 role delete reader"],
     run: Some(|call| Box::pin(delete(call))),
     ..Command::BLANK
 };
@@ -45,6 +47,7 @@ const GET: Command = Command {
     name: "get",
     arguments: "<role>",
     summary: "Shows the permissions of a role",
+    examples: &["$0 role get reader"],
     run: Some(|call| Box::pin(get(call))),
     ..Command::BLANK
 };
@@ -52,6 +55,7 @@ const GET: Command = Command {
 const LIST: Command = Command {
     name: "list",
     summary: "Lists the roles",
+    examples: &["$0 role list"],
     run: Some(|call| Box::pin(list(call))),
     ..Command::BLANK
 };

@@ -41,7 +41,8 @@ pub(super) fn tls(values: &Values, flags: &TlsFlags<'_>) -> Outcome<Option<TlsPe
     if plain && ca.is_none() && cert.is_none() {
         return Ok(None);
     }
-    Ok(Some(TlsPem { ca: read(ca)?, cert: read(cert)?, key: read(key)?, skip_verify, ..TlsPem::default() }))
+    // In this order etcdctl complains about files that are not there.
+    Ok(Some(TlsPem { cert: read(cert)?, key: read(key)?, ca: read(ca)?, skip_verify, ..TlsPem::default() }))
 }
 
 fn file(values: &Values, flag: &Flag) -> Outcome<Option<String>> {

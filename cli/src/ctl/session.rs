@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use etcdkit::{Client, ConnectOptions, TlsPem};
 
+use super::discovery;
 use super::globals;
 use super::output::{Answer, Format, Look, Printer};
 use super::secure;
@@ -23,8 +24,14 @@ impl Call {
         if values.switch(&globals::DEBUG) {
             print_settings(&values);
         }
-        refuse_unsupported(&values)?;
-        let tls = secure::tls(&values, &secure::OF_THE_CLUSTER)?;
+        let discovered = discovery::endpoints(&values)?;
+        let mut tls = secure::tls(&values, &secure::OF_THE_CLUSTER)?;
+        if discovered.is_some() {
+            let server_name = discovery::server_name(&values);
+            if !server_name.is_empty() {
+                tls.get_or_insert_default().server_name = server_name;
+            }
+        }
         let printer = Printer {
             format: Format::named(&values.text(&globals::WRITE_OUT))?,
             hex: values.switch(&globals::HEX),
@@ -34,15 +41,7 @@ impl Call {
         let token = values.text(&globals::AUTH_JWT_TOKEN);
         // A token stands for a login.
         let login = if token.is_empty() { login(&values)? } else { None };
-        Ok(Session { values, printer, credentials: Credentials { login, token, tls } })
-    }
-}
-
-/// A flag that asks for what this client cannot do must not be passed over in silence.
-fn refuse_unsupported(values: &Values) -> Outcome {
-    match values.text(&globals::DISCOVERY_SRV).is_empty() {
-        true => Ok(()),
-        false => Err(Failure::bad_args(format!("--{} is not supported yet", globals::DISCOVERY_SRV.name))),
+        Ok(Session { values, printer, discovered, credentials: Credentials { login, token, tls } })
     }
 }
 
@@ -80,12 +79,17 @@ pub(super) struct Credentials {
 pub(super) struct Session {
     pub(super) values: Values,
     pub(super) printer: Printer,
+    /// What DNS named instead of the flag.
+    discovered: Option<Vec<String>>,
     credentials: Credentials,
 }
 
 impl Session {
-    /// The endpoints named by flag or variable.
+    /// The endpoints named by DNS, flag or variable.
     pub(super) fn endpoints(&self) -> Vec<String> {
+        if let Some(discovered) = &self.discovered {
+            return discovered.clone();
+        }
         let listed = self.values.list(&globals::ENDPOINTS);
         listed
             .iter()

@@ -153,6 +153,125 @@ fn every_command_has_a_page_that_teaches() {
     }
 }
 
+/// All commands with the words that call them.
+fn all_commands() -> Vec<(String, tree::Path)> {
+    let mut all = Vec::new();
+    let mut open: Vec<tree::Path> = vec![vec![&ROOT]];
+    while let Some(path) = open.pop() {
+        let below = path[path.len() - 1].commands;
+        open.extend(
+            below.iter().map(|command| path.iter().copied().chain([command]).collect::<tree::Path>()),
+        );
+        let names: Vec<&str> = path[1..].iter().map(|command| command.name).collect();
+        all.push((names.join(" "), path));
+    }
+    all
+}
+
+#[test]
+fn every_command_shows_how_it_is_used() {
+    for (name, path) in all_commands() {
+        let command = path[path.len() - 1];
+        assert!(command.run.is_none() || !command.examples.is_empty(), "{name} has no examples");
+    }
+}
+
+/// Where those are tested whose output cannot stand in a transcript, in `tests/etcdctl`.
+const TESTED_ELSEWHERE: &[(&str, &[&str])] = &[
+    ("main.rs", &["elect --listen"]),
+    ("guides.rs", &["snapshot status", "watch --from-key"]),
+    (
+        "snapshots.rs",
+        &[
+            "snapshot restore",
+            "snapshot restore --data-dir",
+            "snapshot restore --bump-revision",
+            "snapshot restore --mark-compacted",
+            "snapshot restore --skip-hash-check",
+        ],
+    ),
+    ("wrong_use.rs", &["top", "top --interval", "top --count", "watch --since", "--no-color"]),
+    (
+        "own.rs",
+        &[
+            "tree",
+            "history",
+            "edit",
+            "completion",
+            "man",
+            "options",
+            "help",
+            "top --cluster",
+            "make-mirror",
+            "snapshot restore --name",
+            "snapshot restore --initial-cluster",
+            "snapshot restore --initial-cluster-token",
+            "snapshot restore --initial-advertise-peer-urls",
+            "snapshot restore --wal-dir",
+            "snapshot restore --initial-memory-map-size",
+            "snapshot restore --storage-engine",
+        ],
+    ),
+];
+
+/// The lines of the table, of which each file must have the last word.
+fn tested_elsewhere() -> Vec<&'static str> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/etcdctl");
+    for (file, lines) in TESTED_ELSEWHERE {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        for line in *lines {
+            let word =
+                line.split(' ').next_back().unwrap().replace("--listen", "-l").replace("--count", "-n");
+            assert!(text.contains(&word), "{file} does not test {line}");
+        }
+    }
+    TESTED_ELSEWHERE.iter().flat_map(|(_, lines)| lines.iter().copied()).collect()
+}
+
+/// The command lines of the transcripts, as `command --flag`.
+fn in_transcripts() -> std::collections::BTreeSet<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    for folder in ["transcripts", "guides", "members"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for line in text.lines().filter_map(|line| line.strip_prefix("$ ")) {
+                let found = tree::find(&ROOT, crate::console::words::split(line.as_bytes()).unwrap());
+                let names: Vec<&str> = found.path[1..].iter().map(|command| command.name).collect();
+                let name = names.join(" ");
+                let Ok(parsed) = tree::read_flags(&found) else { continue };
+                for flag in tree::flags_of(&found.path) {
+                    if parsed.values.is_set(&flag) {
+                        seen.insert(format!("{name} --{}", flag.name));
+                        seen.insert(format!("--{}", flag.name));
+                    }
+                }
+                seen.insert(name);
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn every_command_and_flag_stands_in_a_transcript() {
+    let seen = in_transcripts();
+    let elsewhere = tested_elsewhere();
+    let mut wanted: Vec<String> = globals::ALL.iter().map(|flag| format!("--{}", flag.name)).collect();
+    for (name, path) in all_commands() {
+        let command = path[path.len() - 1];
+        if command.run.is_none() {
+            continue;
+        }
+        let own = tree::flags_of(&path).into_iter().skip(globals::ALL.len());
+        wanted.extend(own.map(|flag| format!("{name} --{}", flag.name)));
+        wanted.push(name);
+    }
+    let missing: Vec<&String> =
+        wanted.iter().filter(|line| !seen.contains(*line) && !elsewhere.contains(&line.as_str())).collect();
+    assert!(missing.is_empty(), "no test runs {missing:#?}");
+}
+
 proptest! {
     #[test]
     fn no_command_line_panics(line in proptest::collection::vec(

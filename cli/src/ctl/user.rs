@@ -46,6 +46,7 @@ const DELETE: Command = Command {
     name: "delete",
     arguments: "<user>",
     summary: "Deletes a user",
+    examples: &["$0 user delete alice"],
     run: Some(|call| Box::pin(delete(call))),
     ..Command::BLANK
 };
@@ -63,6 +64,7 @@ const GET: Command = Command {
 const LIST: Command = Command {
     name: "list",
     summary: "Lists the users",
+    examples: &["$0 user list"],
     run: Some(|call| Box::pin(list(call))),
     ..Command::BLANK
 };
@@ -71,6 +73,7 @@ const PASSWD: Command = Command {
     name: "passwd",
     arguments: "<user>",
     summary: "Changes the password of a user",
+    examples: &["$0 user passwd alice", "echo 'new password' | $0 user passwd alice --interactive=false"],
     flags: &[INTERACTIVE],
     run: Some(|call| Box::pin(passwd(call))),
     ..Command::BLANK
@@ -89,6 +92,7 @@ const REVOKE_ROLE: Command = Command {
     name: "revoke-role",
     arguments: "<user> <role>",
     summary: "Takes a role from a user",
+    examples: &["$0 user revoke-role alice reader"],
     run: Some(|call| Box::pin(revoke_role(call))),
     ..Command::BLANK
 };

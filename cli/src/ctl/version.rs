@@ -9,6 +9,7 @@ const API_VERSION: &str = "3.7";
 pub(super) const COMMAND: Command = Command {
     name: "version",
     summary: "Shows the version of etcdctl this program is compatible with",
+    examples: &["$0 version"],
     group: Group::Utility,
     run: Some(|_| {
         Box::pin(async {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub(crate) use system::{Signals, end_by};
+pub(crate) use system::{Signals, end_by, end_by_broken_pipe};
 
 /// Why the server is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ mod system {
     use std::io;
     use std::process::ExitCode;
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
     use signal_hook::low_level::emulate_default_handler;
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -63,6 +63,12 @@ mod system {
                 _ = self.terminate.recv() => Signal::Terminate,
             }
         }
+    }
+
+    /// Ends as every program ends that writes into a pipe nobody reads. Rust's start-up code has turned that off.
+    pub(crate) fn end_by_broken_pipe() {
+        // Where it cannot be done there is an exit code for it.
+        let _ = emulate_default_handler(SIGPIPE);
     }
 
     /// Ends as the signal would have ended the process, so that whoever waits for it sees why. The first
@@ -105,6 +111,8 @@ mod system {
             }
         }
     }
+
+    pub(crate) fn end_by_broken_pipe() {}
 
     pub(crate) fn end_by(_signal: Signal) -> ExitCode {
         ExitCode::SUCCESS

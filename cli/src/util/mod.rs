@@ -51,6 +51,7 @@ const TIMEOUT: Flag =
 const VERSION: Command = Command {
     name: "version",
     summary: "Shows the version",
+    examples: &["$0 version"],
     group: Group::Utility,
     run: Some(|_| {
         Box::pin(async {
@@ -73,6 +74,7 @@ const HELP: Command = Command {
     name: "help",
     arguments: "[command]",
     summary: "Shows the page of a command",
+    examples: &["$0 help snapshot restore"],
     group: Group::Utility,
     run: Some(|call| Box::pin(async move { console::show_help(&ROOT, &call.words) })),
     ..Command::BLANK

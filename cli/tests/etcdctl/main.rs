@@ -12,11 +12,16 @@
 mod guides;
 #[cfg(unix)]
 mod holding;
+mod members;
 mod normal;
+#[cfg(unix)]
+mod own;
 mod program;
 #[cfg(unix)]
 mod snapshots;
 mod transcript;
+#[cfg(unix)]
+mod wrong_use;
 
 use std::path::{Path, PathBuf};
 

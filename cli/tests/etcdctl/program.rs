@@ -71,24 +71,71 @@ impl Server {
 
     /// Starts a server on a directory that is there, or is to be there afterwards.
     pub(crate) fn start_on(command: &[&str], data_dir: &Path) -> Self {
-        let (client, peer) = (free_port(), free_port());
-        let (client_url, peer_url) =
-            (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-        let mut child = Command::new(command[0])
+        let peer = free_url();
+        let mut server = Self::spawn(command, data_dir, "default", &peer, &format!("default={peer}"));
+        server.wait_until_serving();
+        server
+    }
+
+    /// Starts the members of a cluster, each on a directory of its own.
+    pub(crate) fn start_cluster(command: &[&str], names: &[&str]) -> Vec<Self> {
+        let peers: Vec<String> = names.iter().map(|_| free_url()).collect();
+        let pairs: Vec<String> =
+            names.iter().zip(&peers).map(|(name, peer)| format!("{name}={peer}")).collect();
+        let start = |(name, peer): (&&str, &String)| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut server = Self::spawn(command, &folder.path().join("data"), name, peer, &pairs.join(","));
+            server._folder = Some(folder);
+            server
+        };
+        let mut servers: Vec<Self> = names.iter().zip(&peers).map(start).collect();
+        servers.iter_mut().for_each(Self::wait_until_serving);
+        servers
+    }
+
+    /// Starts a server whose clients have to encrypt.
+    #[cfg(unix)]
+    pub(crate) fn start_encrypted(command: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (peer, client) = (free_url(), free_url().replace("http://", "https://"));
+        let cluster = format!("default={peer}");
+        let mut server =
+            Self::spawn_at(&client, command, &folder.path().join("data"), "default", &peer, &cluster);
+        server.wait_until_serving();
+        server._folder = Some(folder);
+        server
+    }
+
+    fn spawn(command: &[&str], data_dir: &Path, name: &str, peer_url: &str, cluster: &str) -> Self {
+        Self::spawn_at(&free_url(), command, data_dir, name, peer_url, cluster)
+    }
+
+    fn spawn_at(
+        client_url: &str,
+        command: &[&str],
+        data_dir: &Path,
+        name: &str,
+        peer_url: &str,
+        cluster: &str,
+    ) -> Self {
+        let child = Command::new(command[0])
             .args(&command[1..])
+            .args(["--name", name])
             .arg("--data-dir")
             .arg(data_dir)
-            .args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url])
-            .args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url])
-            .args(["--initial-cluster", &format!("default={peer_url}")])
+            .args(["--listen-client-urls", client_url, "--advertise-client-urls", client_url])
+            .args(["--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url])
+            .args(["--initial-cluster", cluster])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        wait_until_ready(&mut child);
-        let server = Server { endpoint: format!("127.0.0.1:{client}"), child, _folder: None };
-        server.wait_until_connectable();
-        server
+        Server { endpoint: client_url.split_once("://").unwrap().1.to_owned(), child, _folder: None }
+    }
+
+    fn wait_until_serving(&mut self) {
+        wait_until_ready(&mut self.child);
+        self.wait_until_connectable();
     }
 
     fn wait_until_connectable(&self) {
@@ -132,6 +179,7 @@ fn wait_until_ready(child: &mut Child) {
     std::thread::spawn(move || log.for_each(drop));
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+pub(crate) fn free_url() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
 }

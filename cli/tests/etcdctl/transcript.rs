@@ -1,9 +1,10 @@
 //! Transcripts: command lines with what they read and print.
 //!
 //! `$` begins a command line, `<` a line of its stdin, `|` a line of its stdout, `!` the first line of its stderr and `=` the
-//! exit code where it is not 0. `$LEASE` is the last lease that was granted, `$DECIMAL_LEASE` the same in
-//! decimal, `$ENDPOINTS` the server. All else is for the reader.
+//! exit code where it is not 0. `$LEASE` is the last lease that was granted, `$DECIMAL_LEASE` the same in decimal,
+//! `$ADDED` the last member that was, `$ENDPOINTS` the server or the servers. All else is for the reader.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
@@ -14,6 +15,57 @@ use crate::normal::{EITHER_ID, normal};
 #[derive(Debug)]
 pub(crate) struct Transcript {
     steps: Vec<Step>,
+}
+
+/// What command lines may name.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    endpoints: Vec<String>,
+    variables: BTreeMap<String, String>,
+}
+
+impl Setting {
+    pub(crate) fn new(endpoints: &[String]) -> Self {
+        Setting { endpoints: endpoints.to_vec(), variables: BTreeMap::new() }
+            .with("$ENDPOINTS", &endpoints.join(","))
+            .with("$LEASE", "")
+            .with("$DECIMAL_LEASE", "")
+            .with("$ADDED", "")
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Names that begin like others come first.
+    fn fill(&self, command: &str) -> String {
+        let names = self.variables.iter().rev();
+        names.fold(command.to_owned(), |line, (name, value)| line.replace(name, value))
+    }
+
+    fn normal(&self, line: &str) -> String {
+        let rest = self
+            .endpoints
+            .iter()
+            .skip(1)
+            .fold(line.to_owned(), |line, endpoint| line.replace(endpoint, &self.endpoints[0]));
+        normal(&rest, &self.endpoints[0])
+    }
+
+    /// Remembers what later command lines name.
+    fn learn(&mut self, stdout: &str) {
+        let second = |text: &str| text.split_whitespace().nth(1).unwrap().to_owned();
+        if stdout.starts_with("lease ") && stdout.contains(" granted") {
+            let lease = second(stdout);
+            let decimal = i64::from_str_radix(&lease, 16).map(|id| id.to_string()).unwrap_or_default();
+            self.variables.insert("$LEASE".to_owned(), lease);
+            self.variables.insert("$DECIMAL_LEASE".to_owned(), decimal);
+        }
+        if stdout.starts_with("Member ") && stdout.contains(" added ") {
+            self.variables.insert("$ADDED".to_owned(), second(stdout));
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,10 +107,13 @@ impl Transcript {
     }
 
     pub(crate) fn run(&self, ctl: &Path, endpoint: &str) -> Self {
-        let mut lease = String::new();
+        self.run_in(ctl, Setting::new(&[endpoint.to_owned()]))
+    }
+
+    pub(crate) fn run_in(&self, ctl: &Path, mut setting: Setting) -> Self {
         let mut steps = self.steps.clone();
         for step in &mut steps {
-            step.run(ctl, endpoint, &mut lease);
+            step.run(ctl, &mut setting);
         }
         Transcript { steps }
     }
@@ -92,16 +147,14 @@ fn same_line(one: &str, other: &str) -> bool {
 }
 
 impl Step {
-    fn run(&mut self, ctl: &Path, endpoint: &str, lease: &mut String) {
-        let decimal = i64::from_str_radix(lease, 16).map(|id| id.to_string()).unwrap_or_default();
-        let command = self.command.replace("$DECIMAL_LEASE", &decimal).replace("$LEASE", lease);
+    fn run(&mut self, ctl: &Path, setting: &mut Setting) {
         let mut child = Command::new(ctl);
         // The variable beside the flag is an error.
-        if !command.contains("--endpoints") {
-            child.env("ETCDCTL_ENDPOINTS", endpoint);
+        if !self.command.contains("--endpoints") {
+            child.env("ETCDCTL_ENDPOINTS", setting.endpoints.join(","));
         }
         let mut child = child
-            .args(split(&command.replace("$ENDPOINTS", endpoint)))
+            .args(split(&setting.fill(&self.command)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -113,12 +166,15 @@ impl Step {
         let output = child.wait_with_output().unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        if let Some(granted) = stdout.strip_prefix("lease ").filter(|text| text.contains(" granted")) {
-            *lease = granted.split(' ').next().unwrap().to_owned();
+        setting.learn(&stdout);
+        let mut lines: Vec<String> = stdout.split_terminator('\n').map(|line| setting.normal(line)).collect();
+        // Members stand in the order of ids that come from their ports.
+        if setting.endpoints.len() > 1 && self.command.starts_with("member list") {
+            lines.sort();
         }
         self.seen = Seen {
-            output: stdout.split_terminator('\n').map(|line| normal(line, endpoint)).collect(),
-            complaint: complaint(&stderr).map(|line| normal(line, endpoint)),
+            output: lines,
+            complaint: complaint(&stderr).map(|line| setting.normal(line)),
             code: output.status.code().unwrap_or(-1),
         };
     }

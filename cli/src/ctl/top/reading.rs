@@ -26,7 +26,7 @@ pub(super) struct Sources {
 /// An endpoint.
 pub(super) struct Source {
     pub(super) endpoint: String,
-    client: Option<Client>,
+    client: Client,
     pub(super) now: Option<Reading>,
     pub(super) before: Option<Reading>,
     /// Why it does not answer; empty while it does.
@@ -48,13 +48,7 @@ impl Sources {
         let mut sources = Vec::new();
         for endpoint in endpoint::endpoints(session).await? {
             let client = session.client_at(&endpoint).await?.with_timeout(timeout);
-            sources.push(Source {
-                endpoint,
-                client: Some(client),
-                now: None,
-                before: None,
-                error: String::new(),
-            });
+            sources.push(Source { endpoint, client, now: None, before: None, error: String::new() });
         }
         Ok(Sources { sources, leases: None })
     }
@@ -63,9 +57,9 @@ impl Sources {
     pub(super) async fn read(&mut self, session: &Session) {
         join_all(self.sources.iter_mut().map(|source| source.read(session))).await;
         let answers = self.sources.iter().find(|source| source.error.is_empty());
-        self.leases = match answers.and_then(|source| source.client.as_ref()) {
+        self.leases = match answers {
             // Whoever may not list them sees the rest all the same.
-            Some(client) => client.leases().await.ok().map(|answer| answer.leases().len()),
+            Some(source) => source.client.leases().await.ok().map(|answer| answer.leases().len()),
             None => None,
         };
     }
@@ -77,9 +71,8 @@ impl Sources {
 
 impl Source {
     async fn read(&mut self, session: &Session) {
-        let Some(client) = &self.client else { return };
         self.before = self.now.take();
-        let answers = join(client.status(), http::get(session, &self.endpoint, "/metrics")).await;
+        let answers = join(self.client.status(), http::get(session, &self.endpoint, "/metrics")).await;
         match answers {
             (Ok(status), metrics) => {
                 // A server may keep its metrics elsewhere; what it tells of itself is worth a line.
