@@ -3,6 +3,7 @@
 
 mod call;
 mod cluster;
+mod ctl;
 mod http2;
 mod load;
 mod memory;
@@ -13,7 +14,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::server::Kind;
 
@@ -59,11 +60,28 @@ struct Arguments {
     /// stops reading while this many events happen, a range of 200 MiB, 100,000 leases.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
     memory: Option<u64>,
+    #[command(subcommand)]
+    mode: Option<Mode>,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Measure the command line beside Go's instead.
+    Ctl(ctl::Arguments),
+    /// Run a program once and tell what it took; `ctl` calls this.
+    #[command(hide = true)]
+    Once(ctl::OnceArguments),
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Mode::Once(of_one)) = &arguments.mode {
+        return ctl::once(of_one);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(Mode::Ctl(of_ctl)) = &arguments.mode {
+        return runtime.block_on(ctl::run(&arguments.etcdkit, &arguments.disk, of_ctl));
+    }
     if let Some(events) = arguments.memory {
         return runtime.block_on(memory::run(&arguments, events));
     }
