@@ -3,6 +3,7 @@
 mod cluster;
 mod console;
 mod ctl;
+mod discovery_server;
 mod platform;
 mod server;
 mod util;
@@ -21,6 +22,8 @@ etcdkit: an etcd-compatible server and client
 Usage:
   etcdkit server [flags]     run the server; the flags are etcd's
   etcdkit cluster start      run a cluster of several members on this machine
+  etcdkit cluster status     shows its members, drawn anew
+  etcdkit discovery-server   lets the members of a new cluster find each other
   etcdkit COMMAND [flags]    any command of etcdctl, such as put, get, watch
   etcdkit tree [PREFIX]      shows keys as a tree
   etcdkit history KEY        shows every change of a key that is still known
@@ -70,6 +73,7 @@ fn etcdkit(mut args: Vec<OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Some("cluster") => cluster::main(args.split_off(1)),
+        Some("discovery-server") => discovery_server::main(args.split_off(1)),
         Some("server") => server::main(args.split_off(1)),
         Some("ctl") => ctl::main(args.split_off(1)),
         Some("util") => util::main(args.split_off(1)),

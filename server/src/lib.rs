@@ -19,6 +19,7 @@ pub mod command;
 mod compactor;
 pub mod config;
 mod contact;
+mod corruption;
 pub mod data_dir;
 mod expiry;
 #[doc(hidden)]

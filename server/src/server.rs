@@ -5,9 +5,11 @@ mod edge;
 mod ending;
 mod member;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use etcdkit_proto::EtcdError;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -16,20 +18,22 @@ use tokio_util::task::TaskTracker;
 use crate::accept::{self, Bound};
 use crate::apply::OpenError;
 use crate::backend::{BackendError, EngineKind};
-use crate::command::MemberAttributes;
+use crate::cluster::Standing;
+use crate::command::{ClusterCommand, ClusterOperation, MemberAttributes, MemberId, Operation};
 use crate::config::{Config, ConfigError, MemberUrl, PeerPort, RECEIVE_OVERHEAD_BYTES, Storage};
 use crate::data_dir::{DataDirError, Identity};
 use crate::gateway::{Gateway, GatewaySettings, Role};
 use crate::in_process::{self, InProcess};
 use crate::io::Io;
 use crate::listener::{self, ConnectionLimits, Site};
+use crate::propose::{ProposalError, Proposer};
 use crate::tls::{Incoming, Outgoing, TlsError, TlsSettings};
 use crate::wal::WalError;
 
-use background::{spawn_background, spawn_for_peers, spawn_membership};
+use background::{corruption, spawn_background, spawn_for_peers, spawn_membership};
 use edge::{assemble, keep_leases, propose_within_limits};
 use ending::{Ending, stop_in_order};
-use member::open_member;
+use member::{MemberParts, open_member};
 
 /// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
 /// a large read; more would only take turns with the program that the server is embedded in.
@@ -64,6 +68,9 @@ pub enum StartError {
     /// The log cannot be opened, or consensus does not start.
     #[error(transparent)]
     Raft(#[from] crate::raft::StartError),
+    /// The member holds something else than the others.
+    #[error("{0}")]
+    Corrupt(String),
     /// No runtime for a blocking start.
     #[error("cannot start the threads of the server: {0}")]
     Runtime(#[source] std::io::Error),
@@ -335,6 +342,13 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     };
     let tasks = TaskTracker::new();
     let proposer = propose_within_limits(&config, &member);
+    if config.force_new_cluster {
+        forget_others(&member, &proposer).await?;
+    }
+    if config.initial_corrupt_check {
+        let checked = corruption(&member, &proposer).check_before_service().await;
+        checked.map_err(StartError::Corrupt)?;
+    }
     let keeper = keep_leases(&config, &member, &stopping);
     let api = Arc::new(assemble(&config, &member, &proposer, &keeper, advertised.clone(), &stopping)?);
     let limits = ConnectionLimits {
@@ -397,6 +411,28 @@ fn open_tls(config: &Config) -> Result<Encryption, TlsError> {
     };
     let peers = if peers.is_set() { Some(Arc::new(Incoming::open(peers)?)) } else { None };
     Ok(Encryption { clients, peers, to_peers })
+}
+
+/// Removes the members that are lost, so that none of them is listened to should it come back.
+async fn forget_others(member: &MemberParts, proposer: &Proposer) -> Result<(), StartError> {
+    let known = member.cluster.asked_for();
+    let known =
+        known.into_iter().filter(|(_, standing, _)| *standing != Standing::Removed).map(|(id, _, _)| id);
+    let lost: BTreeSet<u64> = member.raft.former_members().into_iter().chain(known).collect();
+    for member_id in lost.into_iter().filter(|id| *id != member.identity.member_id) {
+        let operation = ClusterOperation::RemoveMember(MemberId { member_id });
+        let command = Box::new(ClusterCommand { operation: Some(operation) });
+        match proposer.propose(Operation::Cluster(command)).await {
+            Ok(_) | Err(ProposalError::Api(EtcdError::MemberNotFound)) => {}
+            Err(error) => {
+                return Err(
+                    crate::raft::StartError::Consensus(format!("a lost member stays: {error}")).into()
+                );
+            }
+        }
+        tracing::warn!(removed_member_id = format!("{member_id:x}"), "a lost member was removed");
+    }
+    Ok(())
 }
 
 async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, StartError> {

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use tokio::sync::mpsc;
 
-use crate::platform;
+use crate::{ctl, platform};
 use lines::Lines;
 use procfile::Entry;
 
@@ -40,6 +40,12 @@ struct Arguments {
 enum Action {
     /// Start members as processes of their own and show what they say; Ctrl-C stops them
     Start(Start),
+    /// Show every member: its role, version, load, sizes; drawn anew at a terminal, once when piped
+    Status {
+        /// Flags of `etcdkit top`, such as --endpoints
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<OsString>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -67,8 +73,12 @@ struct Start {
 /// Runs `etcdkit cluster` with these arguments.
 pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
     let named = std::iter::once(OsString::from("etcdkit cluster")).chain(arguments);
-    let Action::Start(start) = match Arguments::try_parse_from(named) {
-        Ok(arguments) => arguments.action,
+    let start = match Arguments::try_parse_from(named).map(|arguments| arguments.action) {
+        Ok(Action::Start(start)) => start,
+        Ok(Action::Status { flags }) => {
+            let top = ["top", "--cluster"].map(OsString::from);
+            return ctl::main(top.into_iter().chain(flags).collect());
+        }
         Err(error) => error.exit(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -1,5 +1,6 @@
 //! `etcdkit server`: etcd's flags, environment and log lines.
 
+mod discovery;
 mod fail_points;
 mod file;
 mod flags;
@@ -12,13 +13,15 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use etcdkit_server::api::ETCD_VERSION;
-use etcdkit_server::config::Config;
+use etcdkit_server::config::{Config, ConfigError};
 use etcdkit_server::{Server, StartError};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::platform::signals::{self, Signal, Signals};
+use discovery::Discovery;
+pub(crate) use discovery::REGISTRY_PREFIX;
 use flags::Support;
 use parse::{CommandLine, Given, ParseError};
 
@@ -59,7 +62,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 fn start(given: &Given, arguments: &[OsString]) -> ExitCode {
     match prepare(given, arguments) {
-        Ok(config) => run(config),
+        Ok((config, discovery)) => run(config, discovery),
         Err(error) => refuse(error),
     }
 }
@@ -128,7 +131,7 @@ fn with_log(act: impl FnOnce()) {
 }
 
 /// Sets up the log, then checks the flags with warnings where they belong.
-fn prepare(given: &Given, arguments: &[OsString]) -> Result<Config, ParseError> {
+fn prepare(given: &Given, arguments: &[OsString]) -> Result<(Config, Discovery), ParseError> {
     set_up_log(given)?;
     for (message, subject) in &given.warnings {
         tracing::warn!(subject, "{message}");
@@ -138,7 +141,7 @@ fn prepare(given: &Given, arguments: &[OsString]) -> Result<Config, ParseError> 
     for (flag, why) in settings::check_support(given)? {
         tracing::warn!(flag = format!("--{flag}"), why, "this flag has no effect");
     }
-    settings::config(given)
+    Ok((settings::config(given)?, Discovery::of(given)?))
 }
 
 fn set_up_log(given: &Given) -> Result<(), ParseError> {
@@ -177,7 +180,7 @@ fn own_events() -> tracing_subscriber::filter::Targets {
         .with_target("etcdkit_server", LevelFilter::TRACE)
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, discovery: Discovery) -> ExitCode {
     fail_points::follow();
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().thread_name("etcdkit").enable_all().build() {
@@ -187,7 +190,7 @@ fn run(config: Config) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-    match runtime.block_on(serve(config)) {
+    match runtime.block_on(serve(config, discovery)) {
         Ok(Some(signal)) => {
             drop(runtime);
             signals::end_by(signal)
@@ -201,7 +204,7 @@ fn run(config: Config) -> ExitCode {
 }
 
 /// Serves until a signal comes, or until the member is removed from its cluster.
-async fn serve(config: Config) -> Result<Option<Signal>, StartError> {
+async fn serve(mut config: Config, discovery: Discovery) -> Result<Option<Signal>, StartError> {
     let name = config.name.clone();
     tracing::info!(
         etcd_version = ETCD_VERSION,
@@ -211,7 +214,16 @@ async fn serve(config: Config) -> Result<Option<Signal>, StartError> {
         storage_engine = %config.engine,
         "starting an etcd server"
     );
-    let signals = Signals::listen().map_err(StartError::Runtime)?;
+    let signal = Signals::listen().map_err(StartError::Runtime)?.next();
+    tokio::pin!(signal);
+    let found = tokio::select! {
+        found = discovery.find(&mut config) => found,
+        signal = &mut signal => {
+            tracing::info!(signal = %signal, "received signal while waiting for the other members");
+            return Ok(Some(signal));
+        }
+    };
+    found.map_err(|error| StartError::Config(ConfigError(format!("discovery failed: {error}"))))?;
     let server = Server::builder().config(config).start().await?;
     for endpoint in server.endpoints() {
         let (address, encrypted) = match endpoint.strip_prefix("https://") {
@@ -229,7 +241,7 @@ async fn serve(config: Config) -> Result<Option<Signal>, StartError> {
         }
     }
     let signal = tokio::select! {
-        signal = signals.next() => signal,
+        signal = &mut signal => signal,
         reason = server.failed() => {
             tracing::error!(error = reason, "the server takes no more writes; restart it when the disk is well");
             // Reads and status still work, which helps to find out what is wrong.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use etcdkit_server::backend::EngineKind;
 use etcdkit_server::config::{
-    AutoCompaction, BCRYPT_COST_DEFAULT, ClusterState, Config, MetricsLevel, PeerPort, Storage,
-    parse_duration, parse_urls,
+    AutoCompaction, BCRYPT_COST_DEFAULT, CORRUPT_CHECK_INTERVAL_DEFAULT, ClusterState, Config, MetricsLevel,
+    PeerPort, Storage, parse_duration, parse_urls,
 };
 
 use etcdkit_server::tls::TlsSettings;
@@ -49,6 +49,10 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         peer_port: peer_port(given),
         strict_reconfig_check: flag(given, "strict-reconfig-check"),
         max_learners: value(given, "max-learners")?,
+        force_new_cluster: flag(given, "force-new-cluster"),
+        initial_corrupt_check: flag(given, "initial-corrupt-check") || gate(given, "InitialCorruptCheck"),
+        corrupt_check_interval: corrupt_check_interval(given)?,
+        compact_hash_check_interval: duration(given, "compact-hash-check-time")?,
         heartbeat_interval: milliseconds(given, "heartbeat-interval")?,
         election_timeout: milliseconds(given, "election-timeout")?,
         snapshot_count: value(given, "snapshot-count")?,
@@ -111,7 +115,7 @@ fn peer_port(given: &Given) -> PeerPort {
     if given.get("listen-peer-urls").is_some() { PeerPort::Open } else { PeerPort::IfFree }
 }
 
-fn text<'a>(given: &'a Given, name: &'static str) -> &'a str {
+pub(super) fn text<'a>(given: &'a Given, name: &'static str) -> &'a str {
     let default = flags::find(name).map_or("", |flag| flag.default);
     given.get(name).unwrap_or(default)
 }
@@ -127,7 +131,7 @@ where
     text(given, name).parse().map_err(|error: T::Err| bad(given, name, error))
 }
 
-fn duration(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
+pub(super) fn duration(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
     parse_duration(text(given, name)).map_err(|error| bad(given, name, error))
 }
 
@@ -155,7 +159,7 @@ fn metrics(given: &Given) -> MetricsLevel {
 }
 
 /// Whether a switch is on.
-fn flag(given: &Given, name: &'static str) -> bool {
+pub(super) fn flag(given: &Given, name: &'static str) -> bool {
     text(given, name) == "true"
 }
 
@@ -197,8 +201,20 @@ fn any_tls(given: &Given) -> TlsSettings {
     }
 }
 
-fn list(given: &Given, name: &'static str) -> Vec<String> {
+pub(super) fn list(given: &Given, name: &'static str) -> Vec<String> {
     text(given, name).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether a feature of `--feature-gates` is switched on.
+fn gate(given: &Given, name: &str) -> bool {
+    let gates = text(given, "feature-gates").split(',');
+    gates.filter_map(|gate| gate.split_once('=')).any(|(gate, on)| gate.trim() == name && on.trim() == "true")
+}
+
+/// etcd's default is never; a cluster that is not looked at does not show what went wrong.
+fn corrupt_check_interval(given: &Given) -> Result<Duration, ParseError> {
+    let interval = duration(given, "corrupt-check-time")?;
+    Ok(if interval.is_zero() { CORRUPT_CHECK_INTERVAL_DEFAULT } else { interval })
 }
 
 /// A cost that bcrypt does not have is replaced by the default, as in etcd.
@@ -248,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_ignored_is_refused() {
-        for line in ["--force-new-cluster", "--discovery-srv x"] {
+        for line in ["--discovery-proxy x"] {
             assert!(matches!(check_support(&given(line)), Err(ParseError::Invalid(_))), "{line}");
         }
         let quiet = given("--auth-token simple --auto-tls=false --strict-reconfig-check");

@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 mod authority;
+mod disasters;
+mod discovery;
 mod faults;
 mod nodes;
 mod strangers;

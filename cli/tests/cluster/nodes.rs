@@ -1,7 +1,7 @@
 //! Members as processes of their own, on addresses of their own.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ struct Node {
     peer_url: String,
     arguments: Vec<String>,
     process: Option<Child>,
+    /// Not a member any more.
+    gone: bool,
 }
 
 /// A cluster. Its processes end and its files go with it.
@@ -47,6 +49,30 @@ impl Nodes {
         Nodes::found_with(count, &[], str::to_owned)
     }
 
+    /// Starts the founders of a cluster with more flags.
+    pub(crate) fn found_with_flags(count: usize, flags: &[String]) -> Nodes {
+        Nodes::found_with(count, flags, str::to_owned)
+    }
+
+    /// Starts the founders of a cluster who do not know each other, but for what the flags say.
+    pub(crate) fn found_unnamed(count: usize, flags: &[String]) -> Nodes {
+        let mut nodes = Nodes { nodes: Vec::new(), dir: tempfile::tempdir().unwrap() };
+        for _ in 0..count {
+            nodes.start_unnamed(flags);
+        }
+        nodes
+    }
+
+    /// Starts one more; its number.
+    pub(crate) fn start_unnamed(&mut self, flags: &[String]) -> usize {
+        let number = self.nodes.len();
+        let (name, arguments) = (format!("m{number}"), flags.to_vec());
+        let (client_url, peer_url) = (free_url(), free_url());
+        self.nodes.push(Node { name, client_url, peer_url, arguments, process: None, gone: false });
+        self.start(number);
+        number
+    }
+
     /// Starts the founders of a cluster whose members speak TLS with each other.
     pub(crate) fn found_encrypted(count: usize, flags: &[String]) -> Nodes {
         Nodes::found_with(count, flags, |url| url.replace("http://", "https://"))
@@ -61,6 +87,7 @@ impl Nodes {
                 peer_url: peer_url(&free_url()),
                 arguments: Vec::new(),
                 process: None,
+                gone: false,
             });
         }
         let cluster = nodes.initial_cluster();
@@ -76,9 +103,59 @@ impl Nodes {
     }
 
     fn initial_cluster(&self) -> String {
-        let pairs: Vec<String> =
-            self.nodes.iter().map(|node| format!("{}={}", node.name, node.peer_url)).collect();
+        let members = self.nodes.iter().filter(|node| !node.gone);
+        let pairs: Vec<String> = members.map(|node| format!("{}={}", node.name, node.peer_url)).collect();
         pairs.join(",")
+    }
+
+    /// Leaves a member that was removed out of what later ones are told.
+    pub(crate) fn forget(&mut self, node: usize) {
+        self.nodes[node].gone = true;
+    }
+
+    /// Where a member keeps its state.
+    pub(crate) fn data_dir(&self, node: usize) -> PathBuf {
+        self.dir.path().join(format!("m{node}"))
+    }
+
+    /// A path for a file of the test.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Loses the state of all members, which do not run, and gives them that of a snapshot.
+    pub(crate) fn restore_all(&self, snapshot: &Path) {
+        let cluster = self.initial_cluster();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let dir = self.data_dir(number);
+            std::fs::remove_dir_all(&dir).unwrap();
+            let restored = Command::new(env!("CARGO_BIN_EXE_etcdkit"))
+                .args(["util", "snapshot", "restore"])
+                .arg(snapshot)
+                .arg("--data-dir")
+                .arg(dir)
+                .args(["--name", &node.name, "--initial-cluster", &cluster])
+                .args([
+                    "--initial-cluster-token",
+                    "restored",
+                    "--initial-advertise-peer-urls",
+                    &node.peer_url,
+                ])
+                .output()
+                .unwrap();
+            assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        }
+    }
+
+    /// Runs a command of etcdctl against one member; what it prints.
+    pub(crate) fn etcdctl(&self, node: usize, arguments: &[&str]) -> String {
+        let ran = Command::new(env!("CARGO_BIN_EXE_etcdkit"))
+            .args(["ctl", "--endpoints", &self.nodes[node].client_url])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
     }
 
     fn log(&self, node: usize) -> PathBuf {
@@ -87,8 +164,13 @@ impl Nodes {
 
     /// Starts a member, for the first time or again.
     pub(crate) fn start(&mut self, node: usize) {
+        self.start_with(node, &[]);
+    }
+
+    /// Starts a member with more flags than it usually has.
+    pub(crate) fn start_with(&mut self, node: usize, flags: &[&str]) {
         let log = std::fs::File::options().create(true).append(true).open(self.log(node)).unwrap();
-        let data = self.dir.path().join(format!("m{node}"));
+        let data = self.data_dir(node);
         let node = &mut self.nodes[node];
         let process = Command::new(env!("CARGO_BIN_EXE_etcdkit"))
             .arg("server")
@@ -98,6 +180,7 @@ impl Nodes {
             .args(["--listen-peer-urls", &node.peer_url, "--initial-advertise-peer-urls", &node.peer_url])
             .args(["--initial-cluster-token", "test", "--snapshot-count", "100"])
             .args(&node.arguments)
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn();
@@ -117,6 +200,7 @@ impl Nodes {
             peer_url,
             arguments: Vec::new(),
             process: None,
+            gone: false,
         });
         let cluster = self.initial_cluster();
         self.nodes[number].arguments =
@@ -133,7 +217,14 @@ impl Nodes {
         let mut arguments = vec![format!("--initial-cluster={cluster}")];
         arguments.extend_from_slice(flags);
         let name = format!("m{number}");
-        self.nodes.push(Node { name, client_url: free_url(), peer_url, arguments, process: None });
+        self.nodes.push(Node {
+            name,
+            client_url: free_url(),
+            peer_url,
+            arguments,
+            process: None,
+            gone: false,
+        });
         self.start(number);
         number
     }

@@ -266,6 +266,13 @@ pub(crate) fn applied_progress(backend: &Backend) -> Result<Option<Progress>, Ap
     stored.map(read_progress).transpose()
 }
 
+/// The record that says where a state stands, for a backend that is filled: its key and its value, which is also the mark.
+pub(crate) fn progress_record(progress: &Progress) -> (Bytes, Bytes) {
+    let stored =
+        StoredProgress { applied: progress.applied.clone(), membership: progress.membership.clone() };
+    (Bytes::from_static(PROGRESS), stored.encode_to_vec().into())
+}
+
 fn read_progress(stored: Bytes) -> Result<Progress, ApplyError> {
     let stored = StoredProgress::decode(stored).map_err(|error| {
         ApplyError(format!("the stored progress of the log is damaged ({error}); restore the data directory"))

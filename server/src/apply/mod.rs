@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(crate) use applier::applied_progress;
 pub use applier::{Applier, Parts};
+pub(crate) use applier::{applied_progress, progress_record};
 pub use replicated::{OpenError, Replicated};
 
 use crate::backend::Incoming;

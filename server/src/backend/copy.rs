@@ -159,6 +159,11 @@ impl Filling<'_> {
         Ok(())
     }
 
+    /// Sets the mark that the backend carries when it is full.
+    pub fn mark(&mut self, mark: Bytes) {
+        self.mark = Some(mark);
+    }
+
     fn next_run(&mut self) -> Result<(), BackendError> {
         match self.run.take() {
             Some(run) => run.commit(),

@@ -30,6 +30,9 @@ pub const RECEIVE_OVERHEAD_BYTES: usize = 512 * 1024;
 /// Work factor of password hashes, as etcd's.
 pub const BCRYPT_COST_DEFAULT: u32 = 10;
 
+/// How often members are compared when nothing is said. Hashing reads all data, at some hundred megabytes a second.
+pub const CORRUPT_CHECK_INTERVAL_DEFAULT: Duration = Duration::from_secs(3600);
+
 /// Watch progress is notified at least this far apart.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
@@ -145,6 +148,14 @@ pub struct Config {
     pub initial_cluster_token: String,
     /// Whether to found or to join.
     pub initial_cluster_state: ClusterState,
+    /// Goes on alone with the data of a member of a cluster that is lost.
+    pub force_new_cluster: bool,
+    /// Compares data with the other members before service begins, and does not begin it where they differ.
+    pub initial_corrupt_check: bool,
+    /// How often the leader compares the data of all members.
+    pub corrupt_check_interval: Duration,
+    /// How often the leader looks whether there was a compaction, and compares what it has left.
+    pub compact_hash_check_interval: Duration,
     /// Whether changes of members are refused that would take away a majority.
     pub strict_reconfig_check: bool,
     /// Learners at the same time.
@@ -227,6 +238,10 @@ impl Default for Config {
             initial_cluster: None,
             initial_cluster_token: "etcd-cluster".to_owned(),
             initial_cluster_state: ClusterState::New,
+            force_new_cluster: false,
+            initial_corrupt_check: false,
+            corrupt_check_interval: CORRUPT_CHECK_INTERVAL_DEFAULT,
+            compact_hash_check_interval: Duration::from_secs(60),
             strict_reconfig_check: true,
             max_learners: 1,
             heartbeat_interval: Duration::from_millis(100),
@@ -379,6 +394,9 @@ impl Config {
                 "--election-timeout[{election_ms}ms] is too long, and should be set less than {}ms",
                 ELECTION_TIMEOUT_MAX.as_millis()
             ));
+        }
+        if self.compact_hash_check_interval.is_zero() || self.corrupt_check_interval.is_zero() {
+            return refuse("--compact-hash-check-time must be >0 (set to 0s)".to_owned());
         }
         if self.watch_progress_notify_interval < PROGRESS_INTERVAL_MIN {
             return refuse("--watch-progress-notify-interval must be at least 100ms".to_owned());

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{OfflineError, Snapshot};
+use crate::apply::progress_record;
 use crate::backend::{Backend, BackendOptions, EngineKind, Table};
+use crate::bootstrap;
 use crate::config::{Config, ConfigError};
 use crate::data_dir::{DataDir, Identity};
 use crate::io::{Io, disk::DiskIo};
 use crate::mvcc::{FINISHED_COMPACT, NEVER_COMPACTED, RecordKey, SCHEDULED_COMPACT};
+use crate::raft;
 
 /// Tells that the state did not begin empty, so that the log alone does not make it.
 pub(super) const RESTORED: &[u8] = b"restored_from_snapshot";
@@ -32,7 +35,7 @@ pub struct RestoreOptions {
 }
 
 /// Restores a snapshot: keys with their whole history, leases, users, roles and alarms are those of the snapshot; the
-/// member is new and its log is empty. The directory is complete when this returns, and to be removed when it fails.
+/// members are new, and their log begins with it. Each member of a new cluster restores the same snapshot. The directory is complete when this returns, and to be removed when it fails.
 ///
 /// # Errors
 /// A directory that holds something, a snapshot that is damaged, and what the disk says.
@@ -44,6 +47,8 @@ pub fn restore<F: Read + Seek>(
     refuse_used(io.as_ref(), &options.data_dir)?;
     let identity = identity(&options.config)?;
     let data_dir = DataDir::open(&io, &options.data_dir, || Ok(identity))?;
+    let members = bootstrap::founders(&options.config, identity.member_id)?.unwrap_or_default();
+    let progress = raft::begin_log(Arc::clone(&io), data_dir.log(), identity.member_id, &members)?;
     let fill = |filling: &mut crate::backend::Filling<'_>| {
         let mut latest = NEVER_COMPACTED;
         snapshot.each_record(&mut |table, key, value| {
@@ -54,6 +59,9 @@ pub fn restore<F: Read + Seek>(
             Ok(filling.put(table, key, value)?)
         })?;
         filling.put(Table::Meta, Bytes::from_static(RESTORED), Bytes::from_static(b"1"))?;
+        let (key, stands) = progress_record(&progress);
+        filling.put(Table::Meta, key, stands.clone())?;
+        filling.mark(stands);
         if let Some(by) = options.bump_revision {
             let raised = i64::try_from(by).ok().and_then(|by| latest.max(1).checked_add(by));
             let raised = raised.ok_or(OfflineError::Bump { latest, by })?;
@@ -70,7 +78,8 @@ pub fn restore<F: Read + Seek>(
 /// The ids of the new member, derived as a server derives them when it founds a cluster.
 fn identity(config: &Config) -> Result<Identity, ConfigError> {
     config.check_founding()?;
-    Ok(Identity::of_single_member(&config.members()?, &config.initial_cluster_token))
+    config.members()?;
+    Identity::of_founder(&config.initial_members()?, &config.name, &config.initial_cluster_token)
 }
 
 fn refuse_used(io: &dyn Io, dir: &Path) -> Result<(), OfflineError> {

@@ -19,16 +19,18 @@ pub(crate) use port::PeerSite;
 use crate::answer;
 use crate::cluster::ClusterState;
 use crate::command::Command;
+use crate::corruption;
 use crate::data_dir::Identity;
 use crate::forward::{propose_failure, read_failure};
 use crate::lease_keeper::LeaseKeeper;
+use crate::mvcc::Store;
 use crate::propose::Proposer;
 use crate::raft::{ProposeError, RaftNode};
 use crate::read::GateError;
 use crate::transport::wire::{
-    FailureKind, FollowingRequest, FollowingResponse, KnownMember, LeaderFailure, LeaseRequest,
-    LeaseResponse, MembersRequest, MembersResponse, ProbeRequest, ProbeResponse, ProposeRequest,
-    ProposeResponse, ReadIndexRequest, ReadIndexResponse,
+    FailureKind, FollowingRequest, FollowingResponse, HashRequest, HashResponse, KnownMember, LeaderFailure,
+    LeaseRequest, LeaseResponse, MembersRequest, MembersResponse, ProbeRequest, ProbeResponse,
+    ProposeRequest, ProposeResponse, ReadIndexRequest, ReadIndexResponse,
 };
 use crate::transport::{CLUSTER_KEY, Call, FROM_KEY, REMOVED, SERVICE, TO_KEY};
 use etcdkit_proto::EtcdError;
@@ -41,6 +43,7 @@ pub(crate) struct PeerService {
     pub(crate) proposer: Proposer,
     pub(crate) keeper: LeaseKeeper,
     pub(crate) cluster: Arc<ClusterState>,
+    pub(crate) store: Store,
 }
 
 impl PeerService {
@@ -51,6 +54,11 @@ impl PeerService {
         address: Option<SocketAddr>,
     ) -> Response<Body> {
         let Some(call) = call_of(request.uri().path()) else {
+            tracing::warn!(
+                remote_addr = address.map(|address| address.to_string()),
+                path = request.uri().path(),
+                "refused a call at the peer port: it is none of a member's"
+            );
             return refuse(Status::unimplemented("this port answers members of its cluster"));
         };
         if let Err(status) = self.admit(call, request.headers()) {
@@ -75,6 +83,7 @@ impl PeerService {
             Call::Members => unary(request, |message| this.members(message)).await,
             Call::Probe => unary(request, |message| this.probe(message)).await,
             Call::Following => unary(request, |message| this.following(message)).await,
+            Call::Hash => unary(request, |message| this.hash(message)).await,
         }
     }
 
@@ -167,6 +176,12 @@ impl PeerService {
         }
         let matching_index = self.raft.followers().get(&request.member_id).copied().unwrap_or(0);
         Ok(FollowingResponse { last_index: status.last_log_index, matching_index, failure: None })
+    }
+
+    async fn hash(&self, request: HashRequest) -> Result<HashResponse, Status> {
+        let store = self.store.clone();
+        let answer = tokio::task::spawn_blocking(move || corruption::answer(&store, request.revision)).await;
+        answer.map_err(|_stopped| Status::unavailable("this member stops"))
     }
 
     async fn probe(&self, _request: ProbeRequest) -> Result<ProbeResponse, Status> {

@@ -17,6 +17,7 @@ mod offline;
 mod proposal;
 mod receive;
 mod snapshot;
+mod standing_alone;
 mod state_machine;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests;
 
 pub(crate) use members::MemberChange;
 pub use node::{Leadership, ProposeError, RaftNode, RaftOptions, RaftStatus, ReadError, StartError};
-pub(crate) use offline::{LogSummary, OfflineLogError, applied_position, read_log};
+pub(crate) use offline::{LogSummary, OfflineLogError, applied_position, begin_log, read_log};
 
 use proposal::Proposal;
 use state_machine::SnapshotContents;

@@ -18,6 +18,7 @@ use super::founding::Founder;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::proposal::Proposal;
+use super::standing_alone::stand_alone;
 use super::state_machine::Applying;
 use crate::apply::{ApplyError, Snapshots, StateMachine};
 use crate::cluster::RaftMembers;
@@ -48,6 +49,8 @@ pub struct RaftOptions {
     /// The members of the cluster that is founded, with their peer URLs; the same on all of them. None joins a cluster
     /// that exists, whose leader then sends what there is. Only asked when there is no log.
     pub founders: Option<BTreeMap<u64, Vec<String>>>,
+    /// Goes on alone with these peer URLs: the other members are lost. Only where there is a log.
+    pub stand_alone: Option<Vec<String>>,
     /// The connections to other members.
     pub(crate) peers: Arc<Peers>,
     /// The file system.
@@ -70,6 +73,7 @@ impl RaftOptions {
         RaftOptions {
             node_id,
             founders: Some(BTreeMap::from([(node_id, Vec::new())])),
+            stand_alone: None,
             peers: Arc::new(Peers::new(0, node_id, None)),
             io,
             wal_dir: wal_dir.into(),
@@ -181,6 +185,8 @@ pub struct RaftNode {
     pub(super) receiving: Arc<tokio::sync::Mutex<()>>,
     /// When a leader last said something.
     pub(super) heard: Arc<Heard>,
+    /// Who took part when this member was started.
+    former: Arc<RaftMembers>,
     /// Age of the last sign of a majority beyond which a leader does not call itself one.
     quorum_patience: Duration,
 }
@@ -200,13 +206,20 @@ impl RaftNode {
             metrics: Arc::clone(&options.metrics),
             ..WalOptions::new(options.io.clone(), &options.wal_dir)
         };
-        let wal = tokio::task::spawn_blocking(move || Wal::open(wal_options))
-            .await
-            .map_err(|error| StartError::Consensus(error.to_string()))??;
+        let (own, alone) = (options.node_id, options.stand_alone.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            let wal = Wal::open(wal_options)?;
+            match alone {
+                Some(peer_urls) => stand_alone(&wal, own, &peer_urls).map(|()| wal),
+                None => Ok(wal),
+            }
+        });
+        let wal = opened.await.map_err(|error| StartError::Consensus(error.to_string()))??;
         let wal = Arc::new(wal);
         let snapshots = machine.snapshots();
         let applying = Applying::new(machine)?;
         let (applied, members) = (applying.index(), applying.members());
+        let former = members.borrow().clone();
         let log = LogStore::new(wal.clone());
         let network = Network::new(options.peers.clone(), options.election_timeout);
         let raft = Raft::new(options.node_id, config, network, log, applying)
@@ -224,6 +237,7 @@ impl RaftNode {
             snapshots,
             receiving,
             heard,
+            former,
             quorum_patience,
         };
         node.begin(&options).await?;
@@ -322,6 +336,11 @@ impl RaftNode {
     /// Follows who votes and who learns, as applied here.
     pub(crate) fn members(&self) -> watch::Receiver<Arc<RaftMembers>> {
         self.members.clone()
+    }
+
+    /// Who took part when this member was started, as far as it had applied the log.
+    pub(crate) fn former_members(&self) -> Vec<u64> {
+        self.former.nodes.keys().copied().collect()
     }
 
     /// Where this member stands. Cheap.

@@ -1,11 +1,15 @@
 //! Reads the log of a member that does not run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use openraft::EntryPayload;
+use openraft::vote::RaftLeaderId;
+use openraft::{BasicNode, EntryPayload};
 
-use super::encoding::{Logged, decode_progress, position};
+use super::encoding::{Logged, decode_progress, encode_progress, encode_vote, log_id, position};
+use super::standing_alone::wait;
+use super::{LeaderId, Membership, StoredMembership, Vote, node_of};
 use crate::apply::Progress;
 use crate::command::Command;
 use crate::io::Io;
@@ -72,6 +76,27 @@ pub(crate) fn read_log(
     }
     log.close();
     Ok(LogSummary { purged, last, entries })
+}
+
+/// Begins the log of a member whose state came from elsewhere, and tells where that state stands. The log has no
+/// beginning: whoever joins such a cluster needs its state and cannot make it from the log.
+pub(crate) fn begin_log(
+    io: Arc<dyn Io>,
+    dir: PathBuf,
+    own: u64,
+    members: &BTreeMap<u64, Vec<String>>,
+) -> Result<Progress, OfflineLogError> {
+    const FIRST: Position = Position { term: 1, index: 1 };
+    let nodes: BTreeMap<u64, BasicNode> = members.iter().map(|(id, urls)| (*id, node_of(urls))).collect();
+    let membership = Membership::new(vec![members.keys().copied().collect()], nodes)
+        .map_err(|error| OfflineLogError::Progress(error.to_string()))?;
+    let log: Wal<Logged> = Wal::open(WalOptions::new(io, dir))?;
+    let vote = Vote { leader_id: LeaderId::new(FIRST.term, own), committed: false };
+    wait(|done| log.save_vote(encode_vote(&vote), done))?;
+    wait(|done| log.purge(FIRST, done))?;
+    log.close();
+    let at = log_id(FIRST);
+    Ok(encode_progress(&at, &StoredMembership::new(Some(at), membership)))
 }
 
 /// Where in the log a state stands.

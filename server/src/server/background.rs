@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::command::MemberAttributes;
 use crate::compactor::{self, AutoCompactor, Pace};
 use crate::config::Config;
+use crate::corruption::{Corruption, Intervals};
 use crate::expiry::Expiry;
 use crate::gateway::Role;
 use crate::lease_keeper::LeaseKeeper;
@@ -44,6 +45,7 @@ pub(super) fn spawn_for_peers(
         proposer: proposer.clone(),
         keeper: keeper.clone(),
         cluster: Arc::clone(&member.cluster),
+        store: member.store.clone(),
     });
     for (listener, _) in listeners {
         tracing::info!(address = listener.url.to_string(), "serving peer traffic");
@@ -97,8 +99,23 @@ pub(super) fn spawn_background(
     tasks.spawn(auto.run(stopping.clone()));
     let (timeline, store, until) = (Arc::clone(&member.timeline), member.store.clone(), stopping.clone());
     tasks.spawn(async move { timeline.run(store, until).await });
+    let intervals =
+        Intervals { all: config.corrupt_check_interval, compacted: config.compact_hash_check_interval };
+    tasks.spawn(corruption(member, proposer).run(intervals, stopping.clone()));
     tasks.spawn(sweep_tokens(Arc::clone(&member.auth), member.clock, stopping.clone()));
     tasks.spawn(measure(proposer.clone(), stopping.clone()));
+}
+
+/// Compares this member with the others.
+pub(super) fn corruption(member: &MemberParts, proposer: &Proposer) -> Corruption {
+    Corruption {
+        member_id: member.identity.member_id,
+        raft: member.raft.clone(),
+        store: member.store.clone(),
+        peers: Arc::clone(&member.peers),
+        alarms: Arc::clone(&member.alarms),
+        proposer: proposer.clone(),
+    }
 }
 
 /// Forgets tokens whose time is up.

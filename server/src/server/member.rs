@@ -93,6 +93,7 @@ pub(super) async fn open_member(
     let peers = Arc::new(Peers::new(cluster_id, member_id, tls));
     let options = RaftOptions {
         founders: bootstrap::founders(config, member_id)?,
+        stand_alone: stand_alone(config)?,
         peers: Arc::clone(&peers),
         heartbeat_interval: config.heartbeat_interval,
         election_timeout: config.election_timeout,
@@ -121,6 +122,14 @@ pub(super) async fn open_member(
         data_dir,
         timeline: Arc::default(),
     })
+}
+
+/// The addresses with which a member goes on alone, where it is to.
+fn stand_alone(config: &Config) -> Result<Option<Vec<String>>, ConfigError> {
+    if !config.force_new_cluster {
+        return Ok(None);
+    }
+    Ok(Some(config.initial_advertise_peer_urls.iter().map(ToString::to_string).collect()))
 }
 
 /// Reads what the directory holds. Blocks.

@@ -53,11 +53,12 @@ pub(crate) enum Call {
     Members,
     Probe,
     Following,
+    Hash,
 }
 
 impl Call {
     /// All of them, for the server to find one by its path.
-    pub(crate) const ALL: [Call; 11] = [
+    pub(crate) const ALL: [Call; 12] = [
         Call::Append,
         Call::Vote,
         Call::PreVote,
@@ -69,6 +70,7 @@ impl Call {
         Call::Members,
         Call::Probe,
         Call::Following,
+        Call::Hash,
     ];
 
     /// The call's name in the protocol.
@@ -85,6 +87,7 @@ impl Call {
             Call::Members => "Members",
             Call::Probe => "Probe",
             Call::Following => "Following",
+            Call::Hash => "Hash",
         }
     }
 
@@ -97,7 +100,9 @@ impl Call {
             Call::Append | Call::Vote | Call::PreVote | Call::Transfer | Call::ReadIndex | Call::Probe => {
                 Lane::Consensus
             }
-            Call::Snapshot | Call::Propose | Call::Lease | Call::Members | Call::Following => Lane::Bulk,
+            Call::Snapshot | Call::Propose | Call::Lease | Call::Members | Call::Following | Call::Hash => {
+                Lane::Bulk
+            }
         }
     }
 }

@@ -302,3 +302,36 @@ pub(crate) struct FollowingResponse {
     #[prost(message, optional, tag = "3")]
     pub(crate) failure: Option<LeaderFailure>,
 }
+
+/// Asks a member to hash its keys up to a revision.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct HashRequest {
+    #[prost(int64, tag = "1")]
+    pub(crate) revision: i64,
+}
+
+/// Answers [`HashRequest`].
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct HashResponse {
+    #[prost(uint32, tag = "1")]
+    pub(crate) hash: u32,
+    /// Hashes with different ones are not comparable.
+    #[prost(int64, tag = "2")]
+    pub(crate) compact_revision: i64,
+    #[prost(enumeration = "HashRefusal", tag = "3")]
+    pub(crate) refusal: i32,
+}
+
+/// Why a member has no hash to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum HashRefusal {
+    /// It has.
+    None = 0,
+    /// It has not applied the revision yet.
+    Future = 1,
+    /// It has compacted the revision.
+    Compacted = 2,
+    /// Its keys do not read back.
+    Failed = 3,
+}

@@ -2,8 +2,7 @@
 
 use super::{Flag, Group, Kind, Support};
 
-const NO_CLUSTER: &str = "not there yet; restore a snapshot with `etcdutl snapshot restore` instead";
-const NO_DISCOVERY: &str = "this version does not discover members; name them in --initial-cluster";
+const NO_PROXY: &str = "a discovery service is reached without a proxy";
 
 const fn used(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
     Flag { name, kind, default, support: Support::Used, help }
@@ -134,25 +133,60 @@ pub(crate) static GROUPS: &[Group] = &[
             no_effect("pre-vote", Bool, "true", "it is always on"),
             used("max-learners", Int, "1", "learners at the same time"),
             no_effect("v2-deprecation", Text, "write-only", "there is no v2 store"),
-            refused("force-new-cluster", Bool, "false", NO_CLUSTER),
-            refused("discovery", Text, "", NO_DISCOVERY),
-            refused("discovery-proxy", Text, "", NO_DISCOVERY),
-            refused("discovery-token", Text, "", NO_DISCOVERY),
-            refused("discovery-endpoints", Text, "", NO_DISCOVERY),
-            refused("discovery-srv", Text, "", NO_DISCOVERY),
-            refused("discovery-srv-name", Text, "", NO_DISCOVERY),
-            no_effect("discovery-dial-timeout", Duration, "2s", "there is no discovery"),
-            no_effect("discovery-request-timeout", Duration, "5s", "there is no discovery"),
-            no_effect("discovery-keepalive-time", Duration, "2s", "there is no discovery"),
-            no_effect("discovery-keepalive-timeout", Duration, "6s", "there is no discovery"),
-            no_effect("discovery-insecure-transport", Bool, "true", "there is no discovery"),
-            no_effect("discovery-insecure-skip-tls-verify", Bool, "false", "there is no discovery"),
-            no_effect("discovery-cert", Text, "", "there is no discovery"),
-            no_effect("discovery-key", Text, "", "there is no discovery"),
-            no_effect("discovery-cacert", Text, "", "there is no discovery"),
-            no_effect("discovery-user", Text, "", "there is no discovery"),
-            no_effect("discovery-password", Text, "", "there is no discovery"),
-            no_effect("discovery-fallback", Text, "exit", "there is no discovery"),
+            used(
+                "force-new-cluster",
+                Bool,
+                "false",
+                "go on alone with the data of a member whose cluster has lost its majority for good",
+            ),
+            used(
+                "discovery",
+                Text,
+                "",
+                "URL of a token, behind which the members of a new cluster find each other",
+            ),
+            refused("discovery-proxy", Text, "", NO_PROXY),
+            used("discovery-token", Text, "", "token in the cluster of --discovery-endpoints"),
+            used(
+                "discovery-endpoints",
+                Text,
+                "",
+                "a cluster in whose keys the members of a new one find each other",
+            ),
+            used("discovery-srv", Text, "", "domain whose SRV records name the members of a new cluster"),
+            used(
+                "discovery-srv-name",
+                Text,
+                "",
+                "appended to the service of those records, as etcd-server-NAME",
+            ),
+            used("discovery-dial-timeout", Duration, "2s", "time to connect to --discovery-endpoints"),
+            used("discovery-request-timeout", Duration, "5s", "time of a request to --discovery-endpoints"),
+            used(
+                "discovery-keepalive-time",
+                Duration,
+                "2s",
+                "silence after which --discovery-endpoints are asked",
+            ),
+            used("discovery-keepalive-timeout", Duration, "6s", "time they have to answer"),
+            used("discovery-insecure-transport", Bool, "true", "--discovery-endpoints speak no TLS"),
+            used(
+                "discovery-insecure-skip-tls-verify",
+                Bool,
+                "false",
+                "any certificate of --discovery-endpoints is believed",
+            ),
+            used("discovery-cert", Text, "", "certificate shown to --discovery-endpoints, PEM"),
+            used("discovery-key", Text, "", "its private key, PEM"),
+            used(
+                "discovery-cacert",
+                Text,
+                "",
+                "certificates by which those of --discovery-endpoints are known, PEM",
+            ),
+            used("discovery-user", Text, "", "name[:password] of a user of --discovery-endpoints"),
+            used("discovery-password", Text, "", "the password of that user"),
+            used("discovery-fallback", Text, "exit", "exit: what becomes of a member that comes too late"),
         ],
     },
     Group {
@@ -276,8 +310,13 @@ pub(crate) static GROUPS: &[Group] = &[
             ),
             used("compaction-batch-limit", Int, "1000", "revisions removed in one step of a compaction"),
             used("compaction-sleep-interval", Duration, "10ms", "pause between two steps of a compaction"),
-            no_effect("corrupt-check-time", Duration, "0s", "a member alone has nobody to compare with"),
-            no_effect("compact-hash-check-time", Duration, "1m", "a member alone has nobody to compare with"),
+            used("corrupt-check-time", Duration, "0s", "how often the data of members is compared; 0s is 1h"),
+            used(
+                "compact-hash-check-time",
+                Duration,
+                "1m",
+                "how often is looked whether there is a compaction after which to compare",
+            ),
             no_effect("downgrade-check-time", Duration, "5s", "a member alone has nobody to wait for"),
             no_effect(
                 "bootstrap-defrag-threshold-megabytes",
@@ -296,12 +335,17 @@ pub(crate) static GROUPS: &[Group] = &[
     Group {
         name: "Removed from etcd, still in users' manifests as experimental-*",
         flags: &[
-            no_effect("initial-corrupt-check", Bool, "false", "a member alone has nobody to compare with"),
+            used(
+                "initial-corrupt-check",
+                Bool,
+                "false",
+                "compare the data of members before service begins, and do not begin it where it differs",
+            ),
             no_effect(
                 "compact-hash-check-enabled",
                 Bool,
                 "false",
-                "a member alone has nobody to compare with",
+                "what compactions leave is always compared",
             ),
             no_effect(
                 "enable-lease-checkpoint",
