@@ -1,6 +1,6 @@
 # What people do daily here. `make demo` and `make test` install and build all they need.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-sdk lint dist consumers oracle
+.PHONY: help demo test fuzz bench bench-sdk lint dist consumers oracle
 
 help: ## show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -10,6 +10,9 @@ demo: ## run the guided tour in every language (ENDPOINT=http://… tours a runn
 
 test: ## run everything CI runs (ONLY=text runs the steps whose name contains it, FULL=1 takes hours)
 	$(if $(FULL),ETCDKIT_TEST_FULL=1) cargo xtask test $(if $(ONLY),--only '$(ONLY)')
+
+fuzz: ## feed random bytes to what reads strangers' bytes, a minute each (SECONDS=600)
+	cargo xtask fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 bench: oracle ## measure our server and the real etcd side by side (ARGS="--rounds 1")
 	cargo build --profile dist --locked --bin etcdkit --bin etcdkit-bench

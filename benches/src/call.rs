@@ -1,47 +1,32 @@
 //! The leanest gRPC client: requests are encoded once, answers are taken as bytes. What the generator
 //! spends on a call is lost to the server beside it on the same machine.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
+use etcdkit_proto::RawCodec;
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
-/// Passes messages through as bytes.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct RawCodec;
-
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
+/// What a caller needs to come in; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guard {
+    /// Whom to trust, for servers with TLS.
+    pub(crate) tls: Option<ClientTlsConfig>,
+    /// Who asks, for servers with authentication on.
+    pub(crate) token: Option<String>,
 }
 
-impl Encoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, target: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        target.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(source.copy_to_bytes(source.remaining())))
+impl Guard {
+    pub(crate) async fn channel(&self, endpoint: &str) -> anyhow::Result<Channel> {
+        let mut endpoint = Endpoint::from_shared(endpoint.to_owned())?
+            .initial_stream_window_size(8 << 20)
+            .initial_connection_window_size(64 << 20)
+            .tcp_nodelay(true);
+        if let Some(tls) = &self.tls {
+            endpoint = endpoint.tls_config(tls.clone())?;
+        }
+        Ok(endpoint.connect().await?)
     }
 }
 
@@ -49,23 +34,28 @@ impl Decoder for RawCodec {
 #[derive(Clone)]
 pub(crate) struct Connection {
     grpc: tonic::client::Grpc<Channel>,
+    token: Option<AsciiMetadataValue>,
 }
 
 impl Connection {
     pub(crate) async fn open(endpoint: &str) -> anyhow::Result<Self> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?
-            .initial_stream_window_size(8 << 20)
-            .initial_connection_window_size(64 << 20)
-            .tcp_nodelay(true)
-            .connect()
-            .await?;
-        Ok(Self { grpc: tonic::client::Grpc::new(channel).max_decoding_message_size(1 << 30) })
+        Self::open_guarded(endpoint, &Guard::default()).await
+    }
+
+    pub(crate) async fn open_guarded(endpoint: &str, guard: &Guard) -> anyhow::Result<Self> {
+        let grpc =
+            tonic::client::Grpc::new(guard.channel(endpoint).await?).max_decoding_message_size(1 << 30);
+        let token = guard.token.as_ref().map(|token| token.parse()).transpose()?;
+        Ok(Self { grpc, token })
     }
 
     pub(crate) async fn unary(&mut self, path: &'static str, request: Bytes) -> Result<Bytes, Status> {
         self.ready().await?;
-        let response =
-            self.grpc.unary(tonic::Request::new(request), PathAndQuery::from_static(path), RawCodec).await?;
+        let mut request = tonic::Request::new(request);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("token", token.clone());
+        }
+        let response = self.grpc.unary(request, PathAndQuery::from_static(path), RawCodec).await?;
         Ok(response.into_inner())
     }
 

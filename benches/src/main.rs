@@ -6,8 +6,10 @@ mod cluster;
 mod ctl;
 mod http2;
 mod load;
+mod maintenance;
 mod memory;
 mod report;
+mod secured;
 mod server;
 mod suite;
 mod watch;
@@ -60,6 +62,13 @@ struct Arguments {
     /// stops reading while this many events happen, a range of 200 MiB, 100,000 leases.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
     memory: Option<u64>,
+    /// Instead of the figures, show what puts feel while a store of so many MiB is compacted (after as many revisions
+    /// as --restart-revisions says), saved and defragmented.
+    #[arg(long, value_name = "MIB", num_args = 0..=1, default_missing_value = "1024")]
+    maintenance: Option<u64>,
+    /// Instead of the figures, show puts with TLS and authentication on beside those without.
+    #[arg(long)]
+    secured: bool,
     #[command(subcommand)]
     mode: Option<Mode>,
 }
@@ -84,6 +93,12 @@ fn main() -> anyhow::Result<()> {
     }
     if let Some(events) = arguments.memory {
         return runtime.block_on(memory::run(&arguments, events));
+    }
+    if let Some(store_mib) = arguments.maintenance {
+        return runtime.block_on(maintenance::run(&arguments, store_mib));
+    }
+    if arguments.secured {
+        return runtime.block_on(secured::run(&arguments));
     }
     let results = match arguments.cluster {
         true => runtime.block_on(cluster::run(&arguments))?,

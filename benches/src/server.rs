@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use etcdkit_proto::etcdserverpb::PutRequest;
 use prost::Message;
 
-use crate::call::Connection;
+use crate::call::{Connection, Guard};
 
 /// A server that is given longer than this to start has failed.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -50,6 +50,8 @@ pub(crate) struct Server {
     data: tempfile::TempDir,
     client_port: u16,
     peer_port: u16,
+    flags: Vec<String>,
+    guard: Guard,
     /// From spawning the process to its first acknowledged put.
     pub(crate) first_put: Duration,
 }
@@ -57,15 +59,27 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a fresh data directory and waits for its first put.
     pub(crate) async fn start(kind: Kind, binary: &Path, disk: &Path) -> anyhow::Result<Self> {
+        Self::start_with(kind, binary, disk, &[], &Guard::default()).await
+    }
+
+    /// As [`Self::start`], with more flags; `guard` is what its clients need.
+    pub(crate) async fn start_with(
+        kind: Kind,
+        binary: &Path,
+        disk: &Path,
+        flags: &[String],
+        guard: &Guard,
+    ) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("bench-").tempdir_in(disk)?;
         let (client_port, peer_port) = (free_port()?, free_port()?);
-        let (child, first_put) = spawn(kind, binary, data.path(), client_port, peer_port).await?;
-        let binary = binary.to_path_buf();
-        Ok(Self { child, kind, binary, data, client_port, peer_port, first_put })
+        let (child, first_put) =
+            spawn(kind, binary, data.path(), (client_port, peer_port), flags, guard).await?;
+        let (binary, flags, guard) = (binary.to_path_buf(), flags.to_vec(), guard.clone());
+        Ok(Self { child, kind, binary, data, client_port, peer_port, flags, guard, first_put })
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client_port)
+        endpoint(self.client_port, &self.guard)
     }
 
     /// Ends the server without a warning, starts it again on its data and returns the time to the
@@ -73,8 +87,9 @@ impl Server {
     pub(crate) async fn restart(&mut self) -> anyhow::Result<Duration> {
         self.child.kill()?;
         self.child.wait()?;
+        let ports = (self.client_port, self.peer_port);
         let (child, first_put) =
-            spawn(self.kind, &self.binary, self.data.path(), self.client_port, self.peer_port).await?;
+            spawn(self.kind, &self.binary, self.data.path(), ports, &self.flags, &self.guard).await?;
         self.child = child;
         Ok(first_put)
     }
@@ -107,10 +122,11 @@ async fn spawn(
     kind: Kind,
     binary: &Path,
     data: &Path,
-    client_port: u16,
-    peer_port: u16,
+    (client_port, peer_port): (u16, u16),
+    flags: &[String],
+    guard: &Guard,
 ) -> anyhow::Result<(Child, Duration)> {
-    let (client, peer) = (format!("http://127.0.0.1:{client_port}"), format!("http://127.0.0.1:{peer_port}"));
+    let (client, peer) = (endpoint(client_port, guard), endpoint(peer_port, &Guard::default()));
     let mut command = Command::new(binary);
     if kind != Kind::Etcd {
         command.args(["server", "--storage-engine", kind.name()]);
@@ -122,6 +138,7 @@ async fn spawn(
         .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
         .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
         .args(["--initial-cluster", &format!("bench={peer}")])
+        .args(flags)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(data.join("log"))?);
@@ -134,7 +151,7 @@ async fn spawn(
         if let Some(status) = child.try_wait()? {
             bail!("{} ended with {status}: {}", binary.display(), std::fs::read_to_string(data.join("log"))?);
         }
-        if let Ok(mut connection) = Connection::open(&client).await
+        if let Ok(mut connection) = Connection::open_guarded(&client, guard).await
             && connection.unary("/etcdserverpb.KV/Put", request.clone()).await.is_ok()
         {
             return Ok((child, start.elapsed()));
@@ -158,6 +175,11 @@ pub(crate) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
         ticks += field.parse::<u64>()?;
     }
     Ok(Duration::from_millis(ticks * MILLIS_PER_TICK))
+}
+
+fn endpoint(port: u16, guard: &Guard) -> String {
+    let scheme = if guard.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://127.0.0.1:{port}")
 }
 
 pub(crate) fn free_port() -> anyhow::Result<u16> {

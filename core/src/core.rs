@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use etcdkit_proto::EtcdError;
 use etcdkit_proto::etcdserverpb::AuthenticateRequest;
+use etcdkit_proto::{EtcdError, RawCodec};
 use futures::Stream;
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -18,7 +18,6 @@ use tonic_prost::ProstCodec;
 use crate::answers::Answers;
 use crate::balancer::Balancer;
 use crate::channel::Channel;
-use crate::encoded::Untouched;
 use crate::endpoint::Slot;
 use crate::error::{Error, Result};
 use crate::lease::KeepAliveHub;
@@ -168,7 +167,7 @@ impl Core {
             let request = with_metadata(request.clone(), metadata);
             async move {
                 grpc.ready().await.map_err(Status::from_error)?;
-                Ok(grpc.unary(request, path, Untouched).await?.into_inner())
+                Ok(grpc.unary(request, path, RawCodec).await?.into_inner())
             }
         });
         let response = calling.await?;

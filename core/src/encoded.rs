@@ -2,11 +2,9 @@
 //!
 //! The request and the response pass through untouched; path and table decide what may be repeated, as for every call.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use etcdkit_proto::etcdserverpb as pb;
 use prost::Message;
-use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -37,43 +35,5 @@ impl Client {
             }
         }
         self.core().unary_encoded(method, request).await
-    }
-}
-
-/// Passes bytes through.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Untouched;
-
-impl Codec for Untouched {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Untouched;
-    type Decoder = Untouched;
-
-    fn encoder(&mut self) -> Untouched {
-        Untouched
-    }
-
-    fn decoder(&mut self) -> Untouched {
-        Untouched
-    }
-}
-
-impl Encoder for Untouched {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for Untouched {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

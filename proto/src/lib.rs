@@ -5,8 +5,10 @@
 
 mod error;
 pub mod key_range;
+mod raw;
 
 pub use error::{ERRORS, ErrorEntry, EtcdError, Retry};
+pub use raw::RawCodec;
 
 /// The whole contract as an encoded `FileDescriptorSet`.
 pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

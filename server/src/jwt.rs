@@ -18,6 +18,9 @@ use crate::platform;
 /// Life of a token when the options name none, as in etcd.
 const TTL_DEFAULT: Duration = Duration::from_secs(300);
 
+/// Longest token that is looked at, bytes. One that names a user and a revision takes a few hundred.
+const TOKEN_BYTES_MAX: usize = 8 << 10;
+
 /// Signs and reads tokens.
 pub(crate) struct Jwt {
     algorithm: Algorithm,
@@ -124,6 +127,10 @@ impl Jwt {
 
     /// Whom a token names; none when it is not good.
     pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
+        if token.len() > TOKEN_BYTES_MAX {
+            tracing::debug!(bytes = token.len(), "a token is too long");
+            return None;
+        }
         match jsonwebtoken::decode::<Claims>(token, &self.reading, &self.validation) {
             Ok(token) => Some(Caller { user: token.claims.username, revision: token.claims.revision }),
             Err(error) => {
@@ -272,6 +279,36 @@ mod tests {
         assert_eq!((long.caller(&token), long.caller(""), long.caller("a.b.c")), (None, None, None));
         let other_method = open(&format!("jwt,sign-method=HS512,priv-key={secret}")).unwrap();
         assert_eq!(other_method.caller(&long.sign(&caller()).unwrap()), None, "the method is fixed");
+    }
+
+    /// What attackers try: no signature, the public key taken for a secret, what is long or has many parts.
+    #[test]
+    fn a_forged_token_is_not_good() {
+        let keys = Keys::new();
+        let (private, public) = (keys.file("private.pem", ED_PRIVATE), keys.file("public.pem", ED_PUBLIC));
+        let jwt = open(&format!("jwt,sign-method=EdDSA,priv-key={private},pub-key={public}")).unwrap();
+        let good = jwt.sign(&caller()).unwrap();
+        let claims = good.split('.').nth(1).unwrap();
+        // {"typ":"JWT","alg":"none"} and {"alg":"None"}.
+        let none = ["eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0", "eyJhbGciOiJOb25lIn0"];
+        let by_public_key = {
+            let key = EncodingKey::from_secret(ED_PUBLIC.as_bytes());
+            let claims = Claims { username: "alice".into(), revision: 7, exp: u64::MAX };
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
+        };
+        let forged = [
+            format!("{}.{claims}.", none[0]),
+            format!("{}.{claims}.", none[1]),
+            by_public_key,
+            good[..good.len() - 1].to_owned(),
+            good.rsplit_once('.').unwrap().0.to_owned(),
+            format!("{good}{}", "A".repeat(1 << 20)),
+            ".".repeat(10_000),
+        ];
+        for token in forged {
+            assert_eq!(jwt.caller(&token), None, "{}", &token[..token.len().min(60)]);
+        }
+        assert_eq!(jwt.caller(&good), Some(caller()));
     }
 
     #[test]

@@ -436,22 +436,25 @@ async fn forget_others(member: &MemberParts, proposer: &Proposer) -> Result<(), 
 }
 
 async fn bind_all(urls: &[MemberUrl], role: Role) -> Result<Vec<(Bound, Role)>, StartError> {
+    Ok(bind(urls).await?.into_iter().map(|bound| (bound, role)).collect())
+}
+
+async fn bind(urls: &[MemberUrl]) -> Result<Vec<Bound>, StartError> {
     let mut listeners = Vec::with_capacity(urls.len());
     for url in urls {
         let bound = accept::bind(url).await;
-        let bound = bound.map_err(|source| StartError::Listen { url: url.clone(), source })?;
-        listeners.push((bound, role));
+        listeners.push(bound.map_err(|source| StartError::Listen { url: url.clone(), source })?);
     }
     Ok(listeners)
 }
 
 /// The addresses for other members; none for a member that is to stay alone.
-async fn bind_peers(config: &Config) -> Result<Vec<(Bound, Role)>, StartError> {
+async fn bind_peers(config: &Config) -> Result<Vec<Bound>, StartError> {
     let port = if config.has_others() { PeerPort::Open } else { config.peer_port };
     if port == PeerPort::Closed {
         return Ok(Vec::new());
     }
-    match bind_all(&config.listen_peer_urls, Role::Grpc).await {
+    match bind(&config.listen_peer_urls).await {
         Err(StartError::Listen { url, source }) if port == PeerPort::IfFree => {
             tracing::warn!(%url, error = %source, "cannot listen for other members; none can join");
             Ok(Vec::new())

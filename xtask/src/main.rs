@@ -7,6 +7,7 @@ mod consumers;
 mod csharp;
 mod demo;
 mod dist;
+mod fuzz;
 mod generate;
 mod go;
 mod java;
@@ -45,6 +46,12 @@ enum Task {
     },
     /// Formatting, lints and rules of the tree.
     Lint,
+    /// Run each fuzz target.
+    Fuzz {
+        /// Seconds for each.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Make the packages users install, in `dist/`.
     Dist {
         /// How their code is built.
@@ -77,6 +84,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Test { only } => test::run(only.as_deref()),
         Task::Demo { endpoint } => demo::run(endpoint.as_deref()),
         Task::Lint => test::run_lint(),

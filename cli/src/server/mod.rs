@@ -225,6 +225,7 @@ async fn serve(mut config: Config, discovery: Discovery) -> Result<Option<Signal
     };
     found.map_err(|error| StartError::Config(ConfigError(format!("discovery failed: {error}"))))?;
     let server = Server::builder().config(config).start().await?;
+    warn_of_exposure(server.endpoints());
     for endpoint in server.endpoints() {
         let (address, encrypted) = match endpoint.strip_prefix("https://") {
             Some(address) => (address, true),
@@ -267,6 +268,28 @@ async fn signals_after_failure() -> Signal {
     }
 }
 
+/// Plain text beyond the loopback works, as containers and trusted networks need it, and is said loudly once.
+fn warn_of_exposure(endpoints: &[String]) {
+    let exposed: Vec<&str> = endpoints
+        .iter()
+        .filter_map(|url| url.strip_prefix("http://"))
+        .filter(|host| !is_loopback(host))
+        .collect();
+    if !exposed.is_empty() {
+        tracing::warn!(
+            addresses = exposed.join(","),
+            "whoever reaches these addresses can listen in, and without authentication read and write everything: give a \
+             certificate (--cert-file, --key-file), enable authentication (etcdctl auth enable), or listen on localhost",
+        );
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    ip.map_or(host == "localhost", |ip| ip.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,5 +301,15 @@ mod tests {
         assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], "etcd Version: 3.7.1");
         assert!(lines[3].starts_with("Go OS/Arch: "));
+    }
+
+    #[test]
+    fn the_loopback_is_known_in_every_spelling() {
+        for address in ["localhost:2379", "127.0.0.1:1", "127.1.2.3:1", "[::1]:2379"] {
+            assert!(is_loopback(address), "{address}");
+        }
+        for address in ["0.0.0.0:2379", "[::]:2379", "10.0.0.1:1", "example.org:2379"] {
+            assert!(!is_loopback(address), "{address}");
+        }
     }
 }

@@ -118,7 +118,10 @@ impl Auth {
             return Err(EtcdError::TooManyRequests.into());
         }
         for _ in 0..LOGIN_ATTEMPTS_MAX {
-            let stored = self.access.auth.password(&request.name).map_err(no_password)?;
+            let stored = match self.access.auth.password(&request.name) {
+                Ok(stored) => stored,
+                Err(reason) => return Err(self.no_password(reason, request.password).await),
+            };
             if !self.passwords.is_right(request.password.clone(), stored.hash).await? {
                 tracing::info!(user = request.name, "a login with a wrong password");
                 return Err(EtcdError::AuthFailed.into());
@@ -138,6 +141,19 @@ impl Auth {
             }
         }
         Err(EtcdError::AuthRevisionOld.into())
+    }
+
+    async fn no_password(&self, reason: NoPassword, password: String) -> Status {
+        match reason {
+            NoPassword::NotEnabled => EtcdError::AuthNotEnabled.into(),
+            NoPassword::Unknown => match self.passwords.pretend(password).await {
+                Ok(()) => EtcdError::AuthFailed.into(),
+                Err(status) => status,
+            },
+            NoPassword::ByCertificate => {
+                Status::unknown("auth: authentication failed, password was given for no password user")
+            }
+        }
     }
 
     pub(crate) async fn status(
@@ -201,15 +217,6 @@ impl Auth {
 }
 
 /// etcd has no status for users that log in by certificate alone, so its text comes as an unknown error.
-fn no_password(reason: NoPassword) -> Status {
-    match reason {
-        NoPassword::Api(error) => error.into(),
-        NoPassword::ByCertificate => {
-            Status::unknown("auth: authentication failed, password was given for no password user")
-        }
-    }
-}
-
 fn token_prefix() -> String {
     const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let mut random = rand::rng();

@@ -32,7 +32,7 @@ pub struct Rights {
 
 impl Rights {
     /// Merges what the roles of a user grant.
-    pub(super) fn merge<'a>(is_root: bool, permissions: impl Iterator<Item = &'a Permission>) -> Self {
+    pub fn merge<'a>(is_root: bool, permissions: impl Iterator<Item = &'a Permission>) -> Self {
         let (mut read, mut write) = (Vec::new(), Vec::new());
         for permission in permissions {
             let interval = Interval::of(&permission.key, &permission.range_end);

@@ -102,8 +102,10 @@ pub struct StoredPassword {
 /// Why there is no password to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPassword {
-    /// An error of the API.
-    Api(EtcdError),
+    /// Nobody logs in while authentication is off.
+    NotEnabled,
+    /// There is no such user.
+    Unknown,
     /// The user has none, and logs in by certificate alone.
     ByCertificate,
 }
@@ -170,9 +172,9 @@ impl AuthStore {
     pub fn password(&self, name: &str) -> Result<StoredPassword, NoPassword> {
         let state = self.state.read();
         if !state.enabled {
-            return Err(NoPassword::Api(EtcdError::AuthNotEnabled));
+            return Err(NoPassword::NotEnabled);
         }
-        let user = state.users.get(name).ok_or(NoPassword::Api(EtcdError::AuthFailed))?;
+        let user = state.users.get(name).ok_or(NoPassword::Unknown)?;
         if has_no_password(user) {
             return Err(NoPassword::ByCertificate);
         }

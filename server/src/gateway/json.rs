@@ -5,19 +5,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bytes::{Bytes, BytesMut};
-use etcdkit_proto::DESCRIPTORS;
+use bytes::Bytes;
+use etcdkit_proto::{DESCRIPTORS, RawCodec};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use prost::Message;
-use prost_reflect::{
-    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
-};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
@@ -26,8 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::answer::{json_stream, json_text};
-use super::once::Once;
-use super::raw::RawCodec;
+use super::values::{Pieces, Values};
 use super::{routes, websocket};
 use crate::api::ApiBody;
 use crate::in_process::InProcess;
@@ -106,8 +101,7 @@ impl Json {
         metadata: MetadataMap,
         body: Pieces,
     ) -> Result<Answers, Status> {
-        let mut values =
-            Values { body, buffer: BytesMut::new(), bytes_max: self.body_bytes_max, input: method.input() };
+        let mut values = Values::new(body, self.body_bytes_max, method.input());
         let output = method.output();
         let request = |message| tonic::Request::from_parts(metadata.clone(), Default::default(), message);
         if method.is_client_streaming() {
@@ -142,38 +136,6 @@ impl Json {
     }
 }
 
-fn check_length(length: usize, max: usize) -> Result<(), Status> {
-    match length > max {
-        true => Err(Status::resource_exhausted(format!("a body of more than {max} bytes"))),
-        false => Ok(()),
-    }
-}
-
-/// Where a body comes from.
-pub(super) enum Pieces {
-    /// The body of a request.
-    Http(Incoming),
-    /// The messages of a WebSocket.
-    Socket(mpsc::Receiver<Bytes>),
-}
-
-impl Pieces {
-    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        let body = match self {
-            Pieces::Http(body) => body,
-            Pieces::Socket(messages) => return Ok(messages.recv().await),
-        };
-        while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| Status::cancelled(format!("the request ended early: {error}")))?;
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
-            }
-        }
-        Ok(None)
-    }
-}
-
 fn method(call: &str) -> Option<MethodDescriptor> {
     let (service, method) = call.split_once('/')?;
     CONTRACT.get_service_by_name(service)?.methods().find(|known| known.name() == method)
@@ -189,16 +151,6 @@ pub(super) fn metadata(authorization: Option<&HeaderValue>) -> MetadataMap {
         metadata.insert("authorization", value);
     }
     metadata
-}
-
-/// Reads a message by its descriptor. Unknown fields are left out, as in etcd.
-fn parse<'t>(
-    input: &MessageDescriptor,
-    values: &mut serde_json::Deserializer<serde_json::de::SliceRead<'t>>,
-) -> Result<Bytes, serde_json::Error> {
-    let options = DeserializeOptions::new().deny_unknown_fields(false);
-    let message = DynamicMessage::deserialize_with_options(input.clone(), values, &options)?;
-    Ok(message.encode_to_vec().into())
 }
 
 /// Spells a message as etcd does: the names of the contract, 64-bit numbers as text, no field that is empty.
@@ -232,66 +184,6 @@ pub(super) fn line(answer: Result<Vec<u8>, Status>) -> Vec<u8> {
     match answer {
         Ok(text) => [b"{\"result\":".as_slice(), &text, b"}\n"].concat(),
         Err(status) => format!("{{\"error\":{}}}\n", describe(&status)).into_bytes(),
-    }
-}
-
-/// The requests in a body.
-struct Values {
-    body: Pieces,
-    buffer: BytesMut,
-    bytes_max: usize,
-    input: MessageDescriptor,
-}
-
-impl Values {
-    /// Sends each as it is complete.
-    async fn send(mut self, to: mpsc::Sender<Bytes>, failed: mpsc::Sender<Status>) {
-        loop {
-            match self.next().await {
-                Ok(Some(message)) => {
-                    if to.send(message).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) => return,
-                Err(status) => {
-                    // Fails when nobody listens.
-                    let _ = failed.send(status).await;
-                    return;
-                }
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        loop {
-            if let Some(message) = self.take()? {
-                return Ok(Some(message));
-            }
-            match self.body.next().await? {
-                Some(data) => {
-                    self.buffer.extend_from_slice(&data);
-                    check_length(self.buffer.len(), self.bytes_max)?;
-                }
-                None if self.buffer.trim_ascii().is_empty() => return Ok(None),
-                None => return Err(Status::invalid_argument("unexpected EOF")),
-            }
-        }
-    }
-
-    /// The next value of the buffer, when it is all there.
-    fn take(&mut self) -> Result<Option<Bytes>, Status> {
-        let invalid = |error: serde_json::Error| Status::invalid_argument(format!("proto: {error}"));
-        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<Once>();
-        match values.next() {
-            None => return Ok(None),
-            Some(Err(error)) if error.is_eof() => return Ok(None),
-            Some(Err(error)) => return Err(invalid(error)),
-            Some(Ok(Once)) => {}
-        }
-        let taken = self.buffer.split_to(values.byte_offset());
-        let mut value = serde_json::Deserializer::from_slice(&taken);
-        parse(&self.input, &mut value).map(Some).map_err(invalid)
     }
 }
 
@@ -342,6 +234,9 @@ fn http_status(code: Code) -> StatusCode {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use prost::Message;
+    use prost_reflect::DeserializeOptions;
 
     use super::*;
 

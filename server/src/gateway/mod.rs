@@ -9,9 +9,9 @@ mod health;
 mod json;
 mod metrics;
 mod once;
-mod raw;
 mod revision;
 mod routes;
+mod values;
 mod websocket;
 
 use std::sync::Arc;

@@ -24,7 +24,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tonic::metadata::MetadataMap;
 
 use super::answer::plain;
-use super::json::{Json, Pieces, line, metadata};
+use super::json::{Json, line, metadata};
+use super::values::Pieces;
 use crate::api::ApiBody;
 
 /// Messages that wait for the call.

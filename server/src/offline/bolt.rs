@@ -90,6 +90,9 @@ pub(super) struct Bolt<'f, F> {
     page_bytes: u64,
     pages: u64,
     root: u64,
+    /// Pages read in one walk. A tree has each once; with more, pages name one another in a circle, and the walk would
+    /// take longer than anybody waits.
+    walked: u64,
 }
 
 impl<'f, F: Read + Seek> Bolt<'f, F> {
@@ -110,7 +113,7 @@ impl<'f, F: Read + Seek> Bolt<'f, F> {
         if meta.pages.checked_mul(page_bytes).is_none_or(|bytes| bytes > data_bytes) {
             return Err(damaged("it is shorter than its meta page says"));
         }
-        Ok(Bolt { file, page_bytes, pages: meta.pages, root: meta.root })
+        Ok(Bolt { file, page_bytes, pages: meta.pages, root: meta.root, walked: 0 })
     }
 
     /// Bytes of the pages in use and free.
@@ -121,6 +124,7 @@ impl<'f, F: Read + Seek> Bolt<'f, F> {
     /// The buckets, by name.
     pub(super) fn buckets(&mut self) -> Result<Vec<Bucket>, Problem> {
         let mut buckets = Vec::new();
+        self.walked = 0;
         self.walk(self.root, DEPTH_MAX, &mut |flags, name, value| {
             if flags & BUCKET == 0 {
                 return Err(damaged("there is a pair outside all buckets"));
@@ -136,6 +140,7 @@ impl<'f, F: Read + Seek> Bolt<'f, F> {
     /// Shows the pairs of a bucket in order.
     pub(super) fn each(&mut self, bucket: &Bucket, each: &mut EachPair<'_>) -> Result<(), OfflineError> {
         let mut stopped = None;
+        self.walked = 0;
         let mut show = |flags: u32, key: &[u8], value: &[u8]| {
             if flags & BUCKET != 0 {
                 return Err(damaged("there is a bucket inside a bucket"));
@@ -190,6 +195,10 @@ impl<'f, F: Read + Seek> Bolt<'f, F> {
         let bytes = (overflow + 1) * self.page_bytes;
         if id + overflow >= self.pages || bytes > PAGE_RUN_BYTES_MAX {
             return Err(damaged("a page is longer than the file"));
+        }
+        self.walked += overflow + 1;
+        if self.walked > self.pages {
+            return Err(damaged("a page stands in its tree twice"));
         }
         read_at(self.file, at, bytes as usize)
     }

@@ -15,7 +15,6 @@ use crate::compactor::{self, AutoCompactor, Pace};
 use crate::config::Config;
 use crate::corruption::{Corruption, Intervals};
 use crate::expiry::Expiry;
-use crate::gateway::Role;
 use crate::lease_keeper::LeaseKeeper;
 use crate::membership::Membership;
 use crate::peer::{PeerService, PeerSite};
@@ -32,7 +31,7 @@ const TOKEN_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Answers the other members, until `parted`.
 pub(super) fn spawn_for_peers(
     tasks: &TaskTracker,
-    listeners: Vec<(Bound, Role)>,
+    listeners: Vec<Bound>,
     tls: Option<&Arc<Incoming>>,
     member: &MemberParts,
     proposer: &Proposer,
@@ -47,7 +46,7 @@ pub(super) fn spawn_for_peers(
         cluster: Arc::clone(&member.cluster),
         store: member.store.clone(),
     });
-    for (listener, _) in listeners {
+    for listener in listeners {
         tracing::info!(address = listener.url.to_string(), "serving peer traffic");
         let site = PeerSite(Arc::clone(&service));
         tasks.spawn(listener.serve(site, tls.cloned(), parted.clone()));

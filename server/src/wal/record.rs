@@ -20,6 +20,9 @@ pub(super) const HEADER_BYTES: usize = 20;
 /// Size of the position in front of an entry's body, in bytes.
 pub(super) const POSITION_BYTES: usize = 16;
 
+/// Greatest index of an entry: what comes behind it can be counted too.
+const INDEX_MAX: u64 = i64::MAX as u64;
+
 const ENDS_BATCH: u64 = 1 << 7;
 const KIND_MASK: u64 = ENDS_BATCH - 1;
 const BATCH_SHIFT: u32 = 8;
@@ -198,6 +201,9 @@ pub(super) fn encode_optional(position: Option<Position>, out: &mut Vec<u8>) {
 pub(super) fn take_position(rest: &mut &[u8]) -> Result<Position, String> {
     let term = u64::from_le_bytes(take_array(rest)?);
     let index = u64::from_le_bytes(take_array(rest)?);
+    if index > INDEX_MAX {
+        return Err(format!("no log reaches index {index}"));
+    }
     Ok(Position { term, index })
 }
 

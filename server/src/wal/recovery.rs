@@ -119,7 +119,10 @@ impl Recovered {
             let length = record.len() as u64;
             batch.push(Held { kind: header.kind, offset, record });
             if first_ever {
-                self.batch = header.batch - 1;
+                self.batch = header
+                    .batch
+                    .checked_sub(1)
+                    .ok_or_else(|| damaged(&path, offset, "a batch without a number"))?;
             }
             offset += length;
             if header.ends_batch {
@@ -176,8 +179,10 @@ impl Recovered {
             }
             Kind::Vote => self.vote = Some(Bytes::copy_from_slice(payload)),
             Kind::Committed => self.committed = record::take_optional(&mut payload).map_err(wrong)?,
-            Kind::Truncate => self.truncate(record::take_optional(&mut payload).map_err(wrong)?),
-            Kind::Purge => self.purge(record::take_position(&mut payload).map_err(wrong)?),
+            Kind::Truncate => {
+                self.truncate(record::take_optional(&mut payload).map_err(wrong)?).map_err(wrong)?;
+            }
+            Kind::Purge => self.purge(record::take_position(&mut payload).map_err(wrong)?).map_err(wrong)?,
             Kind::Close => {}
         }
         Ok(())
@@ -210,6 +215,9 @@ impl Recovered {
         if position.index != expected && !starts_log {
             return Err(format!("entry {} where entry {expected} was expected", position.index));
         }
+        if Some(position) < self.last.max(self.purged) {
+            return Err(format!("entry {} is of an older term than the one before it", position.index));
+        }
         if starts_log {
             self.first = position.index;
         }
@@ -221,7 +229,11 @@ impl Recovered {
         Ok(())
     }
 
-    fn truncate(&mut self, last: Option<Position>) {
+    fn truncate(&mut self, last: Option<Position>) -> Result<(), String> {
+        let index = |position: Option<Position>| position.map(|position| position.index);
+        if index(last) >= index(self.last.max(self.purged)) {
+            return Err("entries are dropped that are not there".into());
+        }
         let next = next_index(last.max(self.purged));
         if next < self.first {
             self.slots.clear();
@@ -229,9 +241,14 @@ impl Recovered {
         }
         self.slots.truncate((next - self.first) as usize);
         self.last = last;
+        Ok(())
     }
 
-    fn purge(&mut self, upto: Position) {
+    fn purge(&mut self, upto: Position) -> Result<(), String> {
+        let is_behind_all = self.last.max(self.purged).is_none_or(|last| upto.index > last.index);
+        if is_behind_all && Some(upto) < self.last.max(self.purged) {
+            return Err(format!("entries up to {} were given up in an older term than the last", upto.index));
+        }
         let gone = (upto.index + 1).saturating_sub(self.first).min(self.slots.len() as u64);
         self.slots.drain(..gone as usize);
         self.first += gone;
@@ -240,6 +257,7 @@ impl Recovered {
         }
         self.purged = self.purged.max(Some(upto));
         self.last = self.last.max(Some(upto));
+        Ok(())
     }
 
     /// Index of the first entry in `slots`, or that the next entry will have.

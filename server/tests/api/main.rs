@@ -13,6 +13,7 @@ mod lease;
 mod lock;
 mod maintenance;
 mod restart;
+mod security;
 mod tls;
 mod txn;
 mod watch;

@@ -13,26 +13,29 @@ use etcdkit_proto::etcdserverpb::{
 use etcdkit_server::Server;
 use etcdkit_server::config::Config;
 use etcdkit_server::tls::TlsSettings;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
+    KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::fixture::{assert_status, put};
 
 /// An authority made for one test, and a folder for what it signs.
-struct Authority {
-    pem: String,
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: Issuer<'static, KeyPair>,
     folder: tempfile::TempDir,
 }
 
-struct Signed {
-    cert: String,
-    key: String,
+pub(crate) struct Signed {
+    pub(crate) cert: String,
+    pub(crate) key: String,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,25 +46,55 @@ impl Authority {
         authority
     }
 
-    fn sign(&self, name: &str, hosts: &[&str]) -> Signed {
+    pub(crate) fn sign(&self, name: &str, hosts: &[&str]) -> Signed {
+        self.sign_with(name, hosts, |_| ())
+    }
+
+    /// As [`Self::sign`], with what `change` says otherwise.
+    pub(crate) fn sign_with(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Signed {
         let key = KeyPair::generate().unwrap();
         let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
         let mut params = CertificateParams::new(hosts).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        change(&mut params);
         let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
         Signed { cert, key: key.serialize_pem() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A list of the revoked certificates with these serial numbers.
+    pub(crate) fn revoke(&self, serials: &[u64]) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2100, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
     /// Settings of a server that shows a certificate for localhost.
-    fn settings(&self) -> TlsSettings {
+    pub(crate) fn settings(&self) -> TlsSettings {
         let server = self.sign("server", &["localhost"]);
         self.write("cert.pem", &server.cert);
         self.write("key.pem", &server.key);

@@ -19,6 +19,7 @@ mod report;
 mod robustness;
 mod rolling;
 mod scenario;
+mod security;
 mod server;
 mod wire;
 
@@ -60,6 +61,8 @@ enum Command {
     Cuts(cuts::Options),
     /// Lock under pauses and cuts of the leader, and look whether any guarded write was lost.
     Fencing(fencing::Options),
+    /// Look for secrets where they must not be, and flood the server with logins and silent connections.
+    Security(security::Options),
     /// Run a program with Go's clientv3 against the servers.
     Gocompat(gocompat::Options),
 }
@@ -86,6 +89,7 @@ async fn run(arguments: Arguments) -> Result<bool> {
         Command::Rolling(options) => rolling::run(options, arguments.programs).await,
         Command::Cuts(options) => cuts::run(options, arguments.programs).await,
         Command::Fencing(options) => fencing::run(options, arguments.programs).await,
+        Command::Security(options) => security::run(options, arguments.programs).await,
         Command::Http(options) => http::run(options, arguments.programs).await,
         Command::Locks(options) => locks::run(options, arguments.programs).await,
         Command::Kill(options) => kill::run(options, arguments.programs).await,

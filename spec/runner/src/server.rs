@@ -2,7 +2,7 @@
 //! and in a data directory of its own, so that any number can run at once.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -168,6 +168,21 @@ impl Server {
             }
             tokio::time::sleep(START_POLL).await;
         }
+    }
+
+    /// Everything the server wrote: its data and its log.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Resident memory, in MiB.
+    pub(crate) fn memory_mib(&self) -> Result<f64> {
+        let child =
+            self.child.as_ref().and_then(Child::id).ok_or_else(|| anyhow!("the server is not running"))?;
+        let status = std::fs::read_to_string(format!("/proc/{child}/status"))?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
     }
 
     /// What the server wrote, for a report of a failure.

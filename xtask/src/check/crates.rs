@@ -24,6 +24,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-tour", &["etcdkit", "etcdkit-server"]),
     ("etcdkit-bench-sdk", &["etcdkit"]),
     ("etcdkit-bench", &["etcdkit-proto"]),
+    ("etcdkit-fuzz-targets", &["etcdkit-proto", "etcdkit-server"]),
+    ("etcdkit-fuzz", &["etcdkit-fuzz-targets"]),
     ("etcdkit-xtask", &[]),
 ];
 

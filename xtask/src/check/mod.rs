@@ -1,5 +1,6 @@
 //! Checks the tree itself: what may depend on what, what must not appear where, which licences come in.
 
+mod conformance;
 mod crates;
 mod features;
 mod layers;
@@ -28,6 +29,7 @@ fn problems() -> anyhow::Result<Vec<String>> {
     let mut problems = crates::check(&tree)?;
     problems.extend(layers::check(&tree)?);
     problems.extend(text::check(&tree)?);
+    problems.extend(conformance::check(&tree));
     problems.extend(licences::check()?);
     problems.extend(features::check()?);
     Ok(problems)

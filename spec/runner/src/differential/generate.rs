@@ -13,6 +13,9 @@ use etcdkit_proto::etcdserverpb::{
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::auth::Call;
+use super::gateway::Json;
+use super::kind::Requests;
 use super::streams::{CATCH_UP_STREAMS, STREAMS};
 
 /// Twelve keys: more would let ties come in any order.
@@ -43,10 +46,19 @@ pub(super) enum Request {
     HashKv(HashKvRequest),
     Watch(usize, WatchCreateRequest),
     Unwatch(usize, i64),
+    /// A call of the auth service, or of an operator.
+    Call(Call),
+    /// The same calls as JSON, over HTTP.
+    Json(Json),
+    /// Who asks from now on.
+    As(usize),
 }
 
 impl Request {
     pub(super) fn name(&self) -> String {
+        if let Request::Call(call) = self {
+            return call.path.to_owned();
+        }
         let debug = format!("{self:?}");
         debug.split('(').next().unwrap_or_default().to_owned()
     }
@@ -54,7 +66,8 @@ impl Request {
 
 /// Makes the requests of one seed and remembers them.
 pub(super) struct Generator {
-    random: StdRng,
+    kind: Requests,
+    pub(super) random: StdRng,
     left: usize,
     made: Vec<Request>,
     revision: i64,
@@ -62,8 +75,9 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    pub(super) fn new(seed: u64, requests: usize) -> Self {
+    pub(super) fn new(kind: Requests, seed: u64, requests: usize) -> Self {
         Generator {
+            kind,
             random: StdRng::seed_from_u64(seed),
             left: requests,
             made: Vec::new(),
@@ -81,9 +95,23 @@ impl Generator {
         self.left = self.left.checked_sub(1)?;
         self.revision = revision;
         self.compacted = compacted;
-        let request = self.request();
+        let request = match self.kind {
+            Requests::Data | Requests::Limits => self.request(),
+            Requests::Auth => self.auth_request(),
+            Requests::Gateway => self.json_request(),
+        };
         self.made.push(request.clone());
         Some(request)
+    }
+
+    /// A request that changes or reads keys, without watches.
+    pub(super) fn data_request(&mut self) -> Request {
+        loop {
+            match self.request() {
+                Request::Watch(..) | Request::Unwatch(..) => {}
+                request => return request,
+            }
+        }
     }
 
     fn request(&mut self) -> Request {
@@ -110,15 +138,15 @@ impl Generator {
     }
 
     /// True once in so many times.
-    fn chance(&mut self, in_: u32) -> bool {
+    pub(super) fn chance(&mut self, in_: u32) -> bool {
         self.random.random_range(0..in_) == 0
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.random.random_range(0..from.len())]
     }
 
-    fn key(&mut self) -> bytes::Bytes {
+    pub(super) fn key(&mut self) -> bytes::Bytes {
         if self.chance(100) {
             return bytes::Bytes::new();
         }
@@ -126,9 +154,10 @@ impl Generator {
     }
 
     fn value(&mut self) -> bytes::Bytes {
-        if self.chance(400) {
-            // Above the request limit.
-            return vec![b'x'; 1_600_000].into();
+        if let Some(bytes) = self.kind.large_value_bytes()
+            && self.chance(self.kind.large_values_are_one_in())
+        {
+            return vec![b'x'; bytes].into();
         }
         bytes::Bytes::from_static(self.pick(&VALUES))
     }
@@ -138,7 +167,7 @@ impl Generator {
     }
 
     /// A key alone, a range, all keys from it on, a prefix, everything, or an inverted range.
-    fn key_and_end(&mut self) -> (bytes::Bytes, bytes::Bytes) {
+    pub(super) fn key_and_end(&mut self) -> (bytes::Bytes, bytes::Bytes) {
         let key = self.key();
         let end = match self.random.random_range(0..10) {
             0..4 => bytes::Bytes::new(),
@@ -279,7 +308,7 @@ impl Generator {
         let may_ignore = self.chance(2);
         if self.chance(150) {
             let operation = RequestOp { request: Some(request_op::Request::RequestRange(self.range())) };
-            return TxnRequest { success: vec![operation; 129], ..Default::default() };
+            return TxnRequest { success: vec![operation; self.kind.too_many_ops()], ..Default::default() };
         }
         self.txn_at(0, may_ignore)
     }

@@ -3,7 +3,10 @@
 //!
 //! A seed fixes the choices; a difference is reported with the seed and the shortest sequence that shows it.
 
+mod auth;
+mod gateway;
 mod generate;
+mod kind;
 mod peer;
 mod shrink;
 mod streams;
@@ -16,6 +19,7 @@ use anyhow::{Context as _, Result};
 
 use crate::server::{Kind, Programs, Server};
 use generate::{Generator, Request};
+use kind::Requests;
 use peer::Peer;
 
 /// Requests between two comparisons of the event streams: often enough to name the culprit, seldom enough not
@@ -40,6 +44,9 @@ pub(crate) struct Options {
     /// What it must be equal to.
     #[arg(long, value_enum, default_value = "oracle")]
     against: Kind,
+    /// What is asked; without it each seed takes the next kind.
+    #[arg(long, value_enum)]
+    kind: Option<Requests>,
     /// Seeds at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -86,21 +93,28 @@ async fn work(options: Arc<Options>, programs: Programs, queue: Arc<Mutex<VecDeq
         let seed = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(seed) = seed else { return Ok(failed) };
         let begun = Instant::now();
-        let pair = Pair { tested: options.server, wanted: options.against, programs: programs.clone() };
-        let mut generator = Generator::new(seed, options.requests);
+        let kind = options.kind.unwrap_or_else(|| Requests::of_seed(seed));
+        let programs = programs.clone();
+        let pair = Pair { tested: options.server, wanted: options.against, kind, programs };
+        let mut generator = Generator::new(kind, seed, options.requests);
         let outcome =
             pair.play(Source::Random(&mut generator)).await.with_context(|| format!("seed {seed}"))?;
         let Some(difference) = outcome else {
-            println!("ok   seed {seed}: {} requests equal ({:.1?})", options.requests, begun.elapsed());
+            println!(
+                "ok   seed {seed}: {} requests equal, {} ({:.1?})",
+                options.requests,
+                kind.name(),
+                begun.elapsed()
+            );
             continue;
         };
         failed += 1;
         let (requests, difference) = shrink::shortest(&pair, generator.made(), difference).await?;
-        report(seed, &options, &requests, &difference);
+        report(seed, kind, &options, &requests, &difference);
     }
 }
 
-fn report(seed: u64, options: &Options, requests: &[Request], difference: &Difference) {
+fn report(seed: u64, kind: Requests, options: &Options, requests: &[Request], difference: &Difference) {
     println!("FAIL seed {seed}: {} differs after {} requests:", difference.what, requests.len());
     for (index, request) in requests.iter().enumerate() {
         println!("  {index:4} {request:?}");
@@ -108,8 +122,9 @@ fn report(seed: u64, options: &Options, requests: &[Request], difference: &Diffe
     println!("  {}: {}", options.server.name(), difference.tested);
     println!("  {}: {}", options.against.name(), difference.wanted);
     println!(
-        "  repeat: etcdkit-spec differential --first-seed {seed} --seeds 1 --requests {}",
-        options.requests
+        "  repeat: etcdkit-spec differential --first-seed {seed} --seeds 1 --requests {} --kind {}",
+        options.requests,
+        kind.name(),
     );
 }
 
@@ -117,15 +132,17 @@ fn report(seed: u64, options: &Options, requests: &[Request], difference: &Diffe
 struct Pair {
     tested: Kind,
     wanted: Kind,
+    kind: Requests,
     programs: Programs,
 }
 
 impl Pair {
     async fn play(&self, mut source: Source<'_>) -> Result<Option<Difference>> {
-        let tested_server = Server::start(self.tested, &self.programs).await?;
-        let wanted_server = Server::start(self.wanted, &self.programs).await?;
-        let mut tested = Peer::connect(&tested_server.endpoint()).await?;
-        let mut wanted = Peer::connect(&wanted_server.endpoint()).await?;
+        let flags = self.kind.flags();
+        let tested_server = Server::start_with(self.tested, &self.programs, flags.clone()).await?;
+        let wanted_server = Server::start_with(self.wanted, &self.programs, flags).await?;
+        let mut tested = Peer::connect(&tested_server.endpoint(), self.kind).await?;
+        let mut wanted = Peer::connect(&wanted_server.endpoint(), self.kind).await?;
         let mut at = 0;
         loop {
             let request = match &mut source {

@@ -1,7 +1,9 @@
 //! One of the two servers: performs a request and tells the answer as text in which only what must be equal
 //! is left.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,9 +16,15 @@ use etcdkit_proto::etcdserverpb::{
     LeaseTimeToLiveResponse, RangeResponse, ResponseHeader, TxnResponse,
 };
 use tonic::Status;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
+use super::auth;
+use super::gateway::{self, Http};
 use super::generate::Request;
+use super::kind::Requests;
 use super::streams::Stream;
 
 /// Largest answer taken: a transaction may return many megabyte values.
@@ -24,23 +32,60 @@ const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 /// No healthy answer takes as long; without it a hang would hide which request caused it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A connection on which calls carry the token of whoever asks.
+pub(super) type Authorized = InterceptedService<Channel, Caller>;
+
+/// The token of whoever asks; nobody's without one.
+#[derive(Clone, Default)]
+pub(super) struct Caller(Arc<Mutex<Option<AsciiMetadataValue>>>);
+
+impl Caller {
+    pub(super) fn token(&self) -> Option<AsciiMetadataValue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, token: Option<AsciiMetadataValue>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+}
+
+impl Interceptor for Caller {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        if let Some(token) = self.token() {
+            request.metadata_mut().insert("token", token);
+        }
+        Ok(request)
+    }
+}
+
 pub(super) struct Peer {
-    kv: KvClient<Channel>,
-    lease: LeaseClient<Channel>,
-    maintenance: MaintenanceClient<Channel>,
+    kv: KvClient<Authorized>,
+    lease: LeaseClient<Authorized>,
+    maintenance: MaintenanceClient<Authorized>,
+    channel: Authorized,
+    http: Http,
+    caller: Caller,
+    /// The tokens that were given, by who asked for them.
+    tokens: BTreeMap<usize, AsciiMetadataValue>,
     pub(super) streams: Vec<Stream>,
     revision: i64,
     compacted: i64,
 }
 
 impl Peer {
-    pub(super) async fn connect(endpoint: &str) -> Result<Self> {
-        let channel = Endpoint::from_shared(endpoint.to_owned())?.tcp_nodelay(true).connect().await?;
+    pub(super) async fn connect(endpoint: &str, kind: Requests) -> Result<Self> {
+        let connection = Endpoint::from_shared(endpoint.to_owned())?.tcp_nodelay(true).connect().await?;
+        let caller = Caller::default();
+        let channel = InterceptedService::new(connection, caller.clone());
         Ok(Peer {
             kv: KvClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
             lease: LeaseClient::new(channel.clone()),
             maintenance: MaintenanceClient::new(channel.clone()),
-            streams: Stream::open_all(&channel).await?,
+            streams: if kind.watches() { Stream::open_all(&channel) } else { Vec::new() },
+            http: Http::new(endpoint),
+            tokens: BTreeMap::new(),
+            channel,
+            caller,
             revision: 1,
             compacted: 0,
         })
@@ -104,6 +149,18 @@ impl Peer {
             }
             Request::Watch(stream, create) => Ok(self.streams[stream].create(create).await),
             Request::Unwatch(stream, id) => Ok(self.streams[stream].cancel(id).await),
+            Request::Call(call) => {
+                let (told, token) = auth::perform(&self.channel, &call).await?;
+                if let Some(token) = token {
+                    self.tokens.insert(call.slot, token);
+                }
+                Ok(told)
+            }
+            Request::Json(json) => Ok(gateway::perform(&self.http, &json, self.caller.token()).await),
+            Request::As(slot) => {
+                self.caller.set(self.tokens.get(&slot).cloned());
+                Ok(String::new())
+            }
             lease => self.perform_lease(lease).await,
         }
     }

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use etcdkit_proto::etcdserverpb::watch_client::WatchClient;
 use etcdkit_proto::etcdserverpb::watch_request::RequestUnion;
 use etcdkit_proto::etcdserverpb::{
@@ -17,9 +16,8 @@ use etcdkit_proto::etcdserverpb::{
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
-use super::peer::{Peer, presence};
+use super::peer::{Authorized, Peer, presence};
 
 /// Streams of each server.
 pub(super) const STREAMS: usize = 3;
@@ -54,7 +52,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) async fn open_all(channel: &Channel) -> Result<Vec<Stream>> {
+    pub(super) fn open_all(channel: &Authorized) -> Vec<Stream> {
         let mut streams = Vec::new();
         for _ in 0..STREAMS {
             let (requests, receiver) = mpsc::channel(REQUESTS);
@@ -72,7 +70,7 @@ impl Stream {
             });
             streams.push(Stream { requests, seen, news, asked: 0 });
         }
-        Ok(streams)
+        streams
     }
 
     async fn send(&self, union: RequestUnion) {
@@ -213,7 +211,8 @@ impl Seen {
 
 /// Waits until both servers have told the same; otherwise what each of them told, from where they part.
 pub(super) async fn compare(tested: &mut Peer, wanted: &mut Peer) -> Option<(String, String)> {
-    let both = tested.streams[..CATCH_UP_STREAMS].iter().chain(&wanted.streams[..CATCH_UP_STREAMS]);
+    let both = tested.streams.iter().take(CATCH_UP_STREAMS);
+    let both = both.chain(wanted.streams.iter().take(CATCH_UP_STREAMS));
     futures::future::join_all(both.map(Stream::settle)).await;
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,10 +1,10 @@
 //! HTTP on the client port: the same questions, one after another, to our server and to real etcd. What the gateway,
 //! the checks of health and `/metrics` answer must be equal once what may differ (ids, terms, sizes) is taken out.
 
-mod ask;
+pub(crate) mod ask;
 mod families;
-mod normal;
-mod steps;
+pub(crate) mod normal;
+pub(crate) mod steps;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -50,7 +50,7 @@ const UNREADABLE: &[&str] = &["proto:", "invalid character", "json:", "unexpecte
 
 /// What is compared.
 #[derive(Debug, PartialEq)]
-pub(super) struct Normal {
+pub(crate) struct Normal {
     status: u16,
     headers: BTreeMap<String, String>,
     lines: Vec<Line>,
@@ -63,7 +63,7 @@ enum Line {
     Text(String),
 }
 
-pub(super) fn of(answer: &Answer) -> Normal {
+pub(crate) fn of(answer: &Answer) -> Normal {
     let headers = answer.headers.iter().filter(|(name, _)| HEADERS.contains(&name.as_str()));
     let lines: Vec<Line> = answer.body.lines().map(line).collect();
     Normal {

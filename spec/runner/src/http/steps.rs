@@ -45,11 +45,11 @@ impl Step {
         Self::new("GET", path, "")
     }
 
-    fn post(path: &str, body: &str) -> Self {
+    pub(crate) fn post(path: &str, body: &str) -> Self {
         Self::new("POST", path, body)
     }
 
-    fn with(mut self, header: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, header: &'static str, value: &str) -> Self {
         self.headers.push((header, value.to_owned()));
         self
     }

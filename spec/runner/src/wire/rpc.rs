@@ -12,19 +12,17 @@ use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, anyhow};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bytes::{Buf as _, BufMut as _, Bytes};
-use etcdkit_proto::DESCRIPTORS;
+use bytes::Bytes;
 use etcdkit_proto::etcdserverpb::auth_client::AuthClient;
 use etcdkit_proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcdkit_proto::etcdserverpb::{AuthenticateRequest, SnapshotRequest};
+use etcdkit_proto::{DESCRIPTORS, RawCodec};
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
-use tonic::Status;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::{MESSAGE_BYTES_MAX, Wire, ok};
 use crate::line::{Line, hex};
@@ -100,57 +98,16 @@ impl Wire {
         spell_bytes(&mut body);
         let request = DynamicMessage::deserialize(method.input(), body)?;
         // A message of bytes is the same on the wire as the message it stands for.
-        let request = Raw(request.encode_to_vec().into());
+        let request = Bytes::from(request.encode_to_vec());
         let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
         let mut client = Grpc::new(self.channel(line).await?).max_decoding_message_size(MESSAGE_BYTES_MAX);
         client.ready().await?;
-        let codec = RawCodec;
-        let answer = client.unary(tonic::Request::new(request), PathAndQuery::try_from(path)?, codec).await?;
-        let answer = DynamicMessage::decode(method.output(), answer.into_inner().0)?;
+        let answer =
+            client.unary(tonic::Request::new(request), PathAndQuery::try_from(path)?, RawCodec).await?;
+        let answer = DynamicMessage::decode(method.output(), answer.into_inner())?;
         let mut told = ok(line);
         tell(&answer, "", &mut told);
         Ok(told)
-    }
-}
-
-/// A message as its bytes, whatever it says.
-#[derive(Debug)]
-struct Raw(Bytes);
-
-#[derive(Clone, Copy, Debug, Default)]
-struct RawCodec;
-
-impl Codec for RawCodec {
-    type Encode = Raw;
-    type Decode = Raw;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for RawCodec {
-    type Item = Raw;
-    type Error = Status;
-
-    fn encode(&mut self, item: Raw, into: &mut EncodeBuf<'_>) -> std::result::Result<(), Status> {
-        into.put(item.0);
-        Ok(())
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Raw;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> std::result::Result<Option<Raw>, Status> {
-        Ok(Some(Raw(from.copy_to_bytes(from.remaining()))))
     }
 }
 

@@ -1,12 +1,13 @@
-//! Messages as their bytes: the gateway knows what they mean from the contract and not from types.
+//! Messages as their bytes, for those who pass a call on or count it, and need not know what it says: the JSON gateway,
+//! language bindings with message types of their own, load generators.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// A codec of whole messages.
+/// A codec whose messages are the encoded messages of a call, untouched in both directions.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RawCodec;
+pub struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;

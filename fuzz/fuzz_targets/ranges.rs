@@ -1,0 +1,4 @@
+//! See `etcdkit_fuzz_targets::RANGES`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| (etcdkit_fuzz_targets::RANGES.run)(input));

@@ -1,0 +1,43 @@
+//! `make fuzz`: the readers of strangers' bytes, each for a minute.
+//!
+//! With the compiler of nightly Rust and cargo-fuzz, libFuzzer looks for inputs that reach new code. What runs anywhere
+//! are mutated seeds, which `make test` does for a moment and this for longer.
+
+use crate::step::{Steps, command};
+
+/// The targets, as `fuzz/Cargo.toml` names them.
+const TARGETS: &[&str] = &["wal", "snapshot", "gateway", "requests", "ranges"];
+
+/// Longest input, bytes. Longer ones say nothing new and take longer.
+const INPUT_BYTES_MAX: u32 = 16 << 10;
+
+/// Memory a target may take, megabytes; the server in it is one of them.
+const MEMORY_MB_MAX: u32 = 2048;
+
+/// Runs each target for so many seconds.
+pub(crate) fn run(seconds: u32) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    let has_fuzzer =
+        command("cargo +nightly fuzz --version").output().is_ok_and(|output| output.status.success());
+    for target in TARGETS {
+        let name = format!("fuzz: {target}, by coverage");
+        if has_fuzzer {
+            steps.run(
+                &name,
+                &format!(
+                    "cargo +nightly fuzz run {target} -- -max_total_time={seconds} -max_len={INPUT_BYTES_MAX} \
+                     -rss_limit_mb={MEMORY_MB_MAX}"
+                ),
+            );
+        } else {
+            steps.skip(&name, "it needs nightly Rust and `cargo install cargo-fuzz`");
+        }
+    }
+    steps.run(
+        "fuzz: mutated seeds",
+        &format!(
+            "env ETCDKIT_FUZZ_SECONDS={seconds} cargo test --locked --quiet -p etcdkit-fuzz-targets -- --nocapture --test-threads=1"
+        ),
+    );
+    steps.finish()
+}
