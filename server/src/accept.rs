@@ -1,13 +1,14 @@
 //! Ports: connections in, with or without TLS. What is said on them is the matter of whoever owns the port.
 
+mod socket;
+
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{MemberUrl, Scheme};
 use crate::tls::Incoming;
+use socket::{Accepted, Socket};
 
 /// Time for a TLS handshake. A client that needs longer holds a slot for nothing.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +47,7 @@ pub(crate) trait Port: Clone + Send + Sync + 'static {
 /// What is known of the one at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
-    /// Where it comes from; none within the process.
+    /// Where it comes from; none within the process and on a Unix socket.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) shown: Shown,
 }
@@ -68,7 +70,7 @@ pub(crate) enum Shown {
 
 /// A port that is bound and not yet accepting.
 pub(crate) struct Bound {
-    listener: TcpListener,
+    socket: Socket,
     /// The address as clients reach it, with the port that was taken for port 0.
     pub(crate) url: MemberUrl,
 }
@@ -76,12 +78,8 @@ pub(crate) struct Bound {
 /// Takes the addresses that a URL names: both of localhost's, as etcd does not, would need two
 /// listeners, so the first that can be taken.
 pub(crate) async fn bind(url: &MemberUrl) -> io::Result<Bound> {
-    let (host, port) = url.host_and_port().ok_or(io::ErrorKind::InvalidInput)?;
-    let host = if host.is_empty() { "0.0.0.0" } else { host };
-    let listener = TcpListener::bind((host, port)).await?;
-    let port = listener.local_addr()?.port();
-    let url = MemberUrl { scheme: url.scheme, ..MemberUrl::http(host, port) };
-    Ok(Bound { listener, url })
+    let (socket, url) = Socket::bind(url).await?;
+    Ok(Bound { socket, url })
 }
 
 impl Bound {
@@ -93,23 +91,22 @@ impl Bound {
         stopping: CancellationToken,
     ) {
         let connections = Connections::new(port, stopping);
-        let tls = tls.filter(|_| self.url.scheme == Scheme::Https);
+        let tls = tls.filter(|_| matches!(self.url.scheme, Scheme::Https | Scheme::Unixs));
         loop {
             let accepted = tokio::select! {
                 () = connections.stopping.cancelled() => break,
-                accepted = accept(&self.listener, &connections.slots) => accepted,
+                accepted = accept(&self.socket, &connections.slots) => accepted,
             };
-            let Some((stream, address, slot)) = accepted else { continue };
-            match &tls {
-                None => {
-                    let visitor = Visitor { address: Some(address), shown: Shown::Nothing };
-                    connections.spawn(stream, visitor, slot);
+            match accepted {
+                None => {}
+                Some((Accepted::Tcp(stream, address), slot)) => {
+                    connections.begin(stream, Some(address), slot, tls.as_ref());
                 }
-                Some(tls) => connections.spawn_encrypted(stream, address, slot, Arc::clone(tls)),
+                Some((Accepted::Unix(stream), slot)) => connections.begin(stream, None, slot, tls.as_ref()),
             }
         }
         // The port is free for the next server before the last call has ended.
-        drop(self.listener);
+        drop(self.socket);
         connections.ended().await;
     }
 }
@@ -140,27 +137,47 @@ impl<P: Port> Connections<P> {
         });
     }
 
-    fn spawn_encrypted(
+    fn begin<S>(
         &self,
-        stream: TcpStream,
-        address: SocketAddr,
+        stream: S,
+        address: Option<SocketAddr>,
+        slot: OwnedSemaphorePermit,
+        tls: Option<&Arc<Incoming>>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match tls {
+            None => self.spawn(stream, Visitor { address, shown: Shown::Nothing }, slot),
+            Some(tls) => self.spawn_encrypted(stream, address, slot, Arc::clone(tls)),
+        }
+    }
+
+    fn spawn_encrypted<S>(
+        &self,
+        stream: S,
+        address: Option<SocketAddr>,
         slot: OwnedSemaphorePermit,
         tls: Arc<Incoming>,
-    ) {
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (port, stopping) = (self.port.clone(), self.stopping.clone());
         self.tasks.spawn(async move {
-            match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake_hands(stream, address.ip(), tls)).await {
+            // Whoever is on a Unix socket is on this machine.
+            let ip = address.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
+            let remote_addr = address.map_or_else(|| "@".to_owned(), |address| address.to_string());
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake_hands(stream, ip, tls)).await {
                 Ok(Ok((stream, shown))) => {
-                    port.serve(stream, Visitor { address: Some(address), shown }, stopping).await;
+                    port.serve(stream, Visitor { address, shown }, stopping).await;
                 }
                 // The words are etcd's, whose users look for them.
                 Ok(Err(error)) => tracing::warn!(
-                    remote_addr = %address,
+                    remote_addr,
                     %error,
                     "rejected connection on {} endpoint",
                     P::NAME
                 ),
-                Err(_elapsed) => tracing::debug!(remote_addr = %address, "a TLS handshake took too long"),
+                Err(_elapsed) => tracing::debug!(remote_addr, "a TLS handshake took too long"),
             }
             drop(slot);
         });
@@ -172,19 +189,10 @@ impl<P: Port> Connections<P> {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+async fn accept(socket: &Socket, slots: &Arc<Semaphore>) -> Option<(Accepted, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, address)) => {
-            // Small answers must not wait for the acknowledgement of earlier ones.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "failed to set TCP_NODELAY");
-            }
-            Some((stream, address, slot))
-        }
+    match socket.accept().await {
+        Ok(accepted) => Some((accepted, slot)),
         Err(error) => {
             tracing::warn!(%error, "failed to accept a connection");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -193,11 +201,10 @@ async fn accept(
     }
 }
 
-async fn shake_hands(
-    stream: TcpStream,
-    address: IpAddr,
-    tls: Arc<Incoming>,
-) -> io::Result<(TlsStream<TcpStream>, Shown)> {
+async fn shake_hands<S>(stream: S, address: IpAddr, tls: Arc<Incoming>) -> io::Result<(TlsStream<S>, Shown)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let reading = Arc::clone(&tls);
     let config = tokio::task::spawn_blocking(move || reading.config()).await.map_err(io::Error::other)?;
     let stream = TlsAcceptor::from(config).accept(stream).await?;

@@ -1,8 +1,8 @@
 //! What differs between operating systems.
 
 pub(crate) use system::{
-    block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only, process, read_exact_at,
-    sync_dir, write_all_at,
+    UnixListener, UnixStream, block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only,
+    process, read_exact_at, sync_dir, write_all_at,
 };
 
 use std::path::Path;
@@ -55,7 +55,7 @@ pub(crate) struct Process {
 mod system {
     use std::fs::{DirBuilder, File, OpenOptions};
     use std::io::Result;
-    use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+    use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
     use std::path::Path;
 
     /// Keys and values may be secrets: nobody but the owner reads the data directory.
@@ -122,6 +122,37 @@ mod system {
     pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> Result<()> {
         file.write_all_at(data, offset)
     }
+
+    pub(crate) use tokio::net::UnixStream;
+
+    /// A socket in the file system, which is gone when this is dropped.
+    pub(crate) struct UnixListener {
+        listener: tokio::net::UnixListener,
+        path: std::path::PathBuf,
+    }
+
+    impl UnixListener {
+        /// Takes the place of a socket that a former process left behind. Other files stay where they are.
+        pub(crate) fn bind(path: &str) -> Result<Self> {
+            let path = std::path::PathBuf::from(path);
+            let is_left_behind = path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket());
+            if is_left_behind && std::os::unix::net::UnixStream::connect(&path).is_err() {
+                std::fs::remove_file(&path)?;
+            }
+            Ok(UnixListener { listener: tokio::net::UnixListener::bind(&path)?, path })
+        }
+
+        pub(crate) async fn accept(&self) -> Result<UnixStream> {
+            Ok(self.listener.accept().await?.0)
+        }
+    }
+
+    impl Drop for UnixListener {
+        fn drop(&mut self) {
+            // Nothing is lost when it stays: the next server takes its place.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 #[cfg(windows)]
@@ -130,6 +161,21 @@ mod system {
     use std::io::{ErrorKind, Result};
     use std::os::windows::fs::FileExt;
     use std::path::Path;
+
+    /// Never made: there are no such sockets here, which is told at the start.
+    pub(crate) enum UnixListener {}
+
+    pub(crate) type UnixStream = tokio::net::TcpStream;
+
+    impl UnixListener {
+        pub(crate) fn bind(_path: &str) -> Result<Self> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        pub(crate) async fn accept(&self) -> Result<UnixStream> {
+            match *self {}
+        }
+    }
 
     /// Access on Windows follows the access list inherited from the parent directory.
     /// There is no such signal here.

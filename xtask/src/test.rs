@@ -128,6 +128,7 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: connections cut at every byte", &format!("{SPEC} cuts --writes 10000"));
     // `--writers 200` and all drivers take a quarter of a minute each.
     steps.run("spec: rolling restart", &format!("{SPEC} rolling --writers 50 --drivers rust,python,node"));
+    steps.run("spec: secrets and floods", &format!("{SPEC} security"));
     steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));
     steps.run("spec: kill -9, sled", &format!("{SPEC} kill --engine sled --cycles 30"));
 }

@@ -39,6 +39,26 @@ async fn a_server_with_a_port_is_reached_both_ways() {
     server.shutdown().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_on_a_unix_socket_is_reached_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("etcd.sock");
+    let url = format!("unix://{}", path.display());
+    for round in ["first", "after one that was killed"] {
+        let server = Server::builder().memory().listen(&url).start().await.unwrap();
+        assert_eq!(server.endpoint(), url);
+        let client = Client::connect([format!("unix:{}", path.display())], None).await.unwrap();
+        client.put("key", round, None).await.unwrap();
+        assert_eq!(client.get("key", None).await.unwrap().kvs()[0].value(), round.as_bytes());
+        server.shutdown().await;
+        assert!(!path.exists(), "the socket goes with its server");
+        // What a killed server leaves behind.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+    }
+}
+
 #[tokio::test]
 async fn a_stopped_server_is_told_within_the_time_limit() {
     let server = Server::builder().memory().in_process().start().await.unwrap();

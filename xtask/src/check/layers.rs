@@ -68,7 +68,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("listener", &["accept", "api", "gateway", "in_process", "streams"]),
-    ("accept", &["config", "tls"]),
+    ("accept", &["config", "platform", "tls"]),
     (
         "peer",
         &[
