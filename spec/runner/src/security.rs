@@ -71,7 +71,7 @@ fn told(what: &str, holds: bool) -> bool {
 
 /// Makes root with the first password, switches authentication on, and logs in.
 async fn protect(endpoint: &str) -> Result<String> {
-    let mut auth = AuthClient::connect(endpoint.to_owned()).await?;
+    let mut auth = AuthClient::new(connect(endpoint).await?);
     let user = |name: &str, password: &str| AuthUserAddRequest {
         name: name.to_owned(),
         password: password.to_owned(),
@@ -82,6 +82,10 @@ async fn protect(endpoint: &str) -> Result<String> {
     auth.user_grant_role(AuthUserGrantRoleRequest { user: "root".into(), role: "root".into() }).await?;
     auth.auth_enable(AuthEnableRequest {}).await?;
     login(&mut auth, "root", PASSWORDS[0]).await
+}
+
+async fn connect(endpoint: &str) -> Result<Channel> {
+    Ok(Channel::from_shared(endpoint.to_owned())?.connect().await?)
 }
 
 async fn login(auth: &mut AuthClient<Channel>, name: &str, password: &str) -> Result<String> {
@@ -99,7 +103,7 @@ async fn secrets(options: &Options, programs: &Programs) -> Result<bool> {
     let mut server =
         Server::start_with(options.server, programs, vec!["--log-level=debug".to_owned()]).await?;
     let token = protect(&server.endpoint()).await?;
-    let mut auth = AuthClient::connect(server.endpoint()).await?;
+    let mut auth = AuthClient::new(connect(&server.endpoint()).await?);
     let alice = login(&mut auth, "alice", PASSWORDS[1]).await?;
     ensure!(login(&mut auth, "alice", PASSWORDS[2]).await.is_err(), "a wrong password is right");
     let change = AuthUserChangePasswordRequest {
@@ -108,7 +112,7 @@ async fn secrets(options: &Options, programs: &Programs) -> Result<bool> {
         ..Default::default()
     };
     auth.user_change_password(with(&token, change)?).await?;
-    let mut kv = KvClient::connect(server.endpoint()).await?;
+    let mut kv = KvClient::new(connect(&server.endpoint()).await?);
     for key in 0..100 {
         let put = PutRequest { key: format!("k{key}").into(), value: "v".into(), ..Default::default() };
         kv.put(with(&token, put)?).await?;
@@ -178,7 +182,7 @@ async fn p99_during<T>(
     token: &str,
     during: impl Future<Output = T>,
 ) -> Result<(Duration, T)> {
-    let channel = Channel::from_shared(server.endpoint())?.connect().await?;
+    let channel = connect(&server.endpoint()).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let putting = tokio::spawn(puts(channel, token.to_owned(), Arc::clone(&stop)));
     let done = during.await;
@@ -199,7 +203,7 @@ async fn flood(options: &Options, server: &Server, token: &str) -> Result<bool> 
     let memory = server.memory_mib()?;
     let flooding = async {
         let (refused, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let channel = Channel::from_shared(server.endpoint())?.connect().await?;
+        let channel = connect(&server.endpoint()).await?;
         let mut logins = JoinSet::new();
         for number in 0..FLOOD {
             let (mut auth, refused, stop) =
@@ -228,7 +232,7 @@ async fn flood(options: &Options, server: &Server, token: &str) -> Result<bool> 
 
 /// Who is a user must not be told by the clock.
 async fn same_time(server: &Server) -> Result<bool> {
-    let mut auth = AuthClient::connect(server.endpoint()).await?;
+    let mut auth = AuthClient::new(connect(&server.endpoint()).await?);
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..LOGINS {
         for (name, took) in [("alice", &mut known), ("nobody", &mut unknown)] {
