@@ -1,6 +1,7 @@
 //! The client port with TLS: whose certificate is shown, and who is let in.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use etcdkit_proto::authpb::Permission;
 use etcdkit_proto::authpb::UserAddOptions;
@@ -22,6 +23,9 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use crate::fixture::{assert_status, put};
 
+/// Authorities made so far: each has a name of its own.
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
+
 /// An authority made for one test, and a folder for what it signs.
 pub(crate) struct Authority {
     pub(crate) pem: String,
@@ -39,6 +43,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Lists of revoked certificates name their authority.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         let pem = params.self_signed(&key).unwrap().pem();
         let authority =
             Authority { pem, issuer: Issuer::new(params, key), folder: tempfile::tempdir().unwrap() };
