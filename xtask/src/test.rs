@@ -112,7 +112,7 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: every language contends for one lock", &format!("{SPEC} locks --rounds 200"));
     steps.run("spec: old clients contend too", &format!("{SPEC} locks --rounds 50 --peers"));
     steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
-    steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000"));
+    steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000 --kind data"));
     steps.run("spec: HTTP against etcd", &format!("{SPEC} http"));
     steps.run("spec: authorization matrix", &format!("{SPEC} authorization --cases 50000"));
     steps.run(
@@ -128,7 +128,6 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: connections cut at every byte", &format!("{SPEC} cuts --writes 10000"));
     // `--writers 200` and all drivers take a quarter of a minute each.
     steps.run("spec: rolling restart", &format!("{SPEC} rolling --writers 50 --drivers rust,python,node"));
-    steps.run("spec: secrets and floods", &format!("{SPEC} security"));
     steps.run("spec: kill -9, redb", &format!("{SPEC} kill --engine redb --cycles 100"));
     steps.run("spec: kill -9, sled", &format!("{SPEC} kill --engine sled --cycles 30"));
 }
