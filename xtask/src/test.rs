@@ -112,7 +112,10 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: every language contends for one lock", &format!("{SPEC} locks --rounds 200"));
     steps.run("spec: old clients contend too", &format!("{SPEC} locks --rounds 50 --peers"));
     steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
-    steps.run("spec: differential against etcd", &format!("{SPEC} differential --seeds 20 --requests 2000 --kind data"));
+    steps.run(
+        "spec: differential against etcd",
+        &format!("{SPEC} differential --seeds 20 --requests 2000 --kind data"),
+    );
     steps.run("spec: HTTP against etcd", &format!("{SPEC} http"));
     steps.run("spec: authorization matrix", &format!("{SPEC} authorization --cases 50000"));
     steps.run(
