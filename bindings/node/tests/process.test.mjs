@@ -1,5 +1,5 @@
 // How threads and processes end, with calls and watches in flight (T-FFI-5), and what opening and closing leaves behind
-// (T-FFI-3). ETCDKIT_FULL=1 runs the full numbers.
+// (T-FFI-3). ETCDKIT_TEST_FULL=1 runs the full numbers.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import { Etcd3 } from 'etcdkit';
 import { cluster, PATIENCE_MS } from './support.mjs';
 
-const FULL = process.env.ETCDKIT_FULL === '1';
+const FULL = process.env.ETCDKIT_TEST_FULL === '1';
 const WORKERS = FULL ? 200 : 24;
 const PROCESSES = FULL ? 100 : 8;
 const CLIENTS = FULL ? 100_000 : 4000;
@@ -88,7 +88,7 @@ test('what a listener throws is an uncaught exception, and later changes still a
   assert.deepEqual(stdout.trim().split('\n').sort(), ['good', 'thrown']);
 });
 
-test('workers end, or are ended, with calls and watches in flight', { timeout: 120_000 }, async () => {
+test('workers end, or are ended, with calls and watches in flight', { timeout: FULL ? 600_000 : 120_000 }, async () => {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { Etcd3, Server } = require(workerData.library);
@@ -142,7 +142,7 @@ async function settled() {
 
 test('opening and closing clients and watches leaves nothing behind', {
   skip: process.platform !== 'linux',
-  timeout: 600_000,
+  timeout: FULL ? 3_600_000 : 600_000,
 }, async () => {
   const clients = async count => {
     for (let index = 0; index < count; index += 1) {

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A virtual machine that ends while calls and callbacks are under way does so cleanly and soon. */
 class ExitTest {
-    /** Runs of each way to end; the full run of the release takes 200. */
-    private static final int RUNS = Integer.getInteger("etcdkit.test.exits", 5);
+    /** Runs of each way to end. */
+    private static final int RUNS = BoundaryTest.FULL ? 200 : 5;
 
     /** How long the end may take. */
     private static final long END_MS_MAX = 2_000;
