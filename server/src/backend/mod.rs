@@ -137,7 +137,7 @@ impl std::str::FromStr for EngineKind {
 /// Memory and time the backend may take.
 #[derive(Clone, Debug)]
 pub struct BackendOptions {
-    /// Page cache of the engine, in bytes. Default 8 MiB: the whole server is to stay within 48 MB after
+    /// Page cache of the engine, in bytes. Default 6 MiB: the whole server is to stay within 48 MiB after
     /// 100,000 puts of 256 bytes, and the operating system caches the file once more.
     pub cache_bytes: usize,
     /// How long a committed run waits for its flush at most when the disk keeps up. Default 100 ms, as etcd.
@@ -154,7 +154,7 @@ pub struct BackendOptions {
 impl Default for BackendOptions {
     fn default() -> Self {
         BackendOptions {
-            cache_bytes: 8 << 20,
+            cache_bytes: 6 << 20,
             flush_interval: Duration::from_millis(100),
             overlay_bytes_flush: 2 << 20,
             overlay_bytes_max: 8 << 20,

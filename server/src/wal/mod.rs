@@ -101,9 +101,9 @@ const SEGMENT_BYTES_FIRST: u64 = 1 << 20;
 /// interrupt the writer more often.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
-/// The state machine lags the end of the log by a few milliseconds; at 60 MB/s of entries this is ten
+/// The state machine lags the end of the log by a few milliseconds; at 60 MB/s of entries this is several
 /// times that. Larger would show in the memory of a small server.
-const CACHE_BYTES_MAX: usize = 4 << 20;
+const CACHE_BYTES_MAX: usize = 2 << 20;
 
 /// Submitted but not yet written; [`Wal::room`] waits above it. One sync of this much takes tens of
 /// milliseconds, and more waiting bytes would only add memory, not speed.
