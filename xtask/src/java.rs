@@ -54,6 +54,7 @@ pub(crate) fn steps(steps: &mut Steps) {
     }
     steps.run("java: format", &format!("{MAVEN} spotless:check"));
     steps.run("java: tests", &format!("{MAVEN} test"));
+    steps.step("java: the programs that are compared", make_bench);
 }
 
 /// Writes `dist/maven`, a Maven repository with the jar, its sources, its documentation and its pom; and compiles the

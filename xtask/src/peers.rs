@@ -11,6 +11,9 @@ const PYTHON_REQUIREMENTS: &str = "spec/peers/python/requirements.txt";
 const PROTOC_ENVIRONMENT: &str = "target/peers/protoc";
 const PROTOC_PACKAGE: &str = "grpcio-tools==1.85.1";
 
+/// The programs of the benchmark in Rust, a crate of their own: etcd-client is no dependency of ours.
+pub(crate) const RUST_BENCH: &str = "benches/sdk/rust/Cargo.toml";
+
 /// Installs them.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::default();
@@ -44,7 +47,7 @@ fn python() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The programs of the benchmark in Rust, in `target/bench-sdk/release`. The crate etcd-client asks for protoc, which is
+/// Builds [`RUST_BENCH`] into `target/bench-sdk/release`. The crate etcd-client asks for protoc, which is
 /// taken from a Python package, so that nobody has to install it.
 pub(crate) fn rust_bench() -> anyhow::Result<()> {
     let protoc = root().join(PROTOC_ENVIRONMENT).join("bin/protoc");
@@ -56,7 +59,7 @@ pub(crate) fn rust_bench() -> anyhow::Result<()> {
         std::fs::write(&protoc, script)?;
         succeed(&format!("chmod +x {}", protoc.display()))?;
     }
-    let line = "cargo build --quiet --release --locked --manifest-path benches/sdk/rust/Cargo.toml";
+    let line = format!("cargo build --quiet --release --locked --manifest-path {RUST_BENCH}");
     let mut build = command(&format!("{line} --target-dir target/bench-sdk"));
     let status = build.env("PROTOC", protoc).status()?;
     anyhow::ensure!(status.success(), "`{line}` ended with {status}");

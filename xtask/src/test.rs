@@ -50,6 +50,11 @@ fn lint(steps: &mut Steps) {
     steps.run("lint: clippy", "cargo clippy --workspace --all-targets --locked --quiet -- -D warnings");
     steps.step("lint: rules of the tree", check::run);
     steps.step("lint: generated files", || generate::run(true));
+    // It is no member of the workspace, so nothing else sees that its lock file is behind the core's dependencies.
+    steps.run(
+        "lint: lock file of the Rust clients compared",
+        &format!("cargo fetch --quiet --locked --manifest-path {}", peers::RUST_BENCH),
+    );
 }
 
 /// Checks that the product compiles for Windows, where rustup can add the target.

@@ -49,10 +49,13 @@ final class Rates {
 
     private static double watchRate(Peer peer, long each) throws Exception {
         AtomicLong seen = new AtomicLong();
-        try (AutoCloseable watch = peer.watch("watched/", seen::addAndGet)) {
+        AutoCloseable watch = peer.watch("watched/", seen::addAndGet);
+        try {
             long begun = System.nanoTime();
             rate(WRITERS, each, (caller, at) -> peer.put("watched/" + caller + "/" + at % 100));
             return seen.get() * 1e9 / (System.nanoTime() - begun);
+        } finally {
+            watch.close();
         }
     }
 
