@@ -20,8 +20,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the program, which takes etcd's flags.
-    pub(crate) fn start(program: &Path) -> anyhow::Result<Self> {
+    /// Starts the program, which takes etcd's flags and gets these beside those for its place.
+    pub(crate) fn start(program: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("etcdkit-server-").tempdir()?;
         let (client, peer) = (free_address()?, free_address()?);
         let (client_url, peer_url) = (format!("http://{client}"), format!("http://{peer}"));
@@ -31,6 +31,7 @@ impl Server {
         command.args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url]);
         command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
         command.arg(format!("--initial-cluster=default={peer_url}"));
+        command.args(flags);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
         let mut server = Self { child, address: client, _data: data };

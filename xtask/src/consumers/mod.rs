@@ -58,7 +58,7 @@ fn try_package(consumer: &Consumer) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(root().join("spec/consumers").join(source))?;
     project.write(name, &change_imports(&text, consumer.imports)?)?;
     let mut program = (consumer.install)(&project)?;
-    let server = Server::start(&root().join("dist/bin/etcd"))?;
+    let server = Server::start(&root().join("dist/bin/etcd"), &[])?;
     let output = program.arg(server.address()).output().with_context(|| format!("{program:?}"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
