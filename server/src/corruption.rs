@@ -264,7 +264,8 @@ mod tests {
         let verdict = |hashes: &[(u64, u32)], members| {
             Compared { own, hashes: hashes.iter().copied().collect(), members }.verdict()
         };
-        let table: &[(&[(u64, u32)], usize, Verdict)] = &[
+        type Hashes = &'static [(u64, u32)];
+        let table: &[(Hashes, usize, Verdict)] = &[
             (&[(1, 7)], 1, Verdict::Equal),
             (&[(1, 7), (2, 7), (3, 7)], 3, Verdict::Equal),
             (&[(1, 7), (2, 7), (3, 8)], 3, Verdict::Divergent(vec![3])),

@@ -41,7 +41,8 @@ fn range(input: &mut &[u8]) -> Option<(Bytes, Bytes)> {
     let mut text = || {
         let length = *input.split_off_first()? % 4;
         let taken = input.split_off(..usize::from(length).min(input.len()))?;
-        let letter = |byte: &u8| if byte % 3 == 0 { *byte } else { LETTERS[usize::from(*byte) / 3 % 4] };
+        let letter =
+            |byte: &u8| if byte.is_multiple_of(3) { *byte } else { LETTERS[usize::from(*byte) / 3 % 4] };
         Some(taken.iter().map(letter).collect::<Vec<u8>>())
     };
     Some((text()?.into(), text()?.into()))

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use etcdkit_proto::etcdserverpb::alarm_request::AlarmAction;
 use etcdkit_proto::etcdserverpb::{AlarmRequest, AlarmType, LeaseKeepAliveRequest, PutRequest, RangeRequest};
@@ -38,6 +40,43 @@ async fn metadata_is_checked() {
     request.metadata_mut().insert("client-api-version", version);
     let refused = server.kv().range(request).await;
     assert_status(refused, Code::InvalidArgument, "etcdserver: invalid client api version");
+}
+
+/// tonic's clients send the end of a request in a frame of its own. A call that was answered before would be reset, and
+/// h2 ends a connection with 1,024 frames for streams that it has forgotten.
+#[tokio::test]
+async fn requests_whose_end_comes_late_cost_no_connection() {
+    const CALLS: usize = 1_600;
+    const AT_ONCE: usize = 200;
+    let server = Fixture::memory().await;
+    let address = server.server.endpoint().trim_start_matches("http://").to_owned();
+    let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..CALLS / AT_ONCE {
+        let mut calls = Vec::new();
+        for _ in 0..AT_ONCE {
+            let request = http::Request::post(format!("http://{address}/etcdserverpb.KV/Range"));
+            let request = request.header("content-type", "application/grpc").header("te", "trailers");
+            let mut ready = client.clone().ready().await.unwrap();
+            let (answer, mut body) = ready.send_request(request.body(()).unwrap(), false).unwrap();
+            // A range of the key "a".
+            body.send_data(Bytes::from_static(b"\0\0\0\0\x03\x0a\x01a"), false).unwrap();
+            calls.push((answer, body));
+        }
+        // Long enough for an answer that does not wait for the end.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        for (answer, mut body) in calls {
+            body.send_data(Bytes::new(), true).unwrap();
+            let mut answered = soon(answer).await.unwrap().into_body();
+            while let Some(data) = soon(answered.data()).await {
+                data.unwrap();
+            }
+            let trailers = soon(answered.trailers()).await.unwrap().unwrap();
+            assert_eq!(trailers["grpc-status"], "0");
+        }
+    }
+    connection.abort();
 }
 
 #[tokio::test]
