@@ -290,6 +290,10 @@ impl Core {
                     continue;
                 }
             };
+            // Timers are up to a millisecond late: sent now, the request could be answered after its time.
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(self.out_of_time(method.class, std::mem::take(progress)));
+            }
             let token = self.tokens().current();
             let login = token.login;
             let grpc = Grpc::new(channel).max_decoding_message_size(self.limits.receive);
@@ -360,7 +364,7 @@ impl Core {
         if !progress.in_flight {
             return match progress.last {
                 Some(status) => retry::report(Verdict::Fail, status),
-                None => Error::deadline(format!("no connection within {limit:?}")),
+                None => Error::deadline(format!("not sent within {limit:?}")),
             };
         }
         // The connection may be dead without the operating system knowing: the next call makes a new one.

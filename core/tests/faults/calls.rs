@@ -68,6 +68,18 @@ async fn a_write_refused_by_the_server_has_a_known_outcome() {
 }
 
 #[tokio::test]
+async fn a_call_without_time_is_not_sent() {
+    let mock = Mock::start().await;
+    let client = client_of(&mock.address).await;
+    client.get("k", None).await.unwrap();
+    let before = mock.count(|state| &state.executed);
+    let error = client.with_timeout(Duration::from_nanos(1)).put("k", "v", None).await.unwrap_err();
+    assert_eq!(error.code(), Code::DeadlineExceeded);
+    assert!(!error.outcome_unknown(), "{error}");
+    assert_eq!(mock.count(|state| &state.executed), before);
+}
+
+#[tokio::test]
 async fn a_write_cut_off_on_its_way_is_reported_open() {
     let mock = Mock::start().await;
     let proxy = Proxy::start(&mock.address).await;

@@ -254,6 +254,6 @@ fn leases_live_for_their_time() {
     // One that was revoked may.
     let mut history = right();
     history.watches[0].responses[5].arrived = 900_000_000;
-    history.calls.push(call(96, Request::Revoke { lease: 9 }, Outcome::Ok(Answer::Revoked { revision: 7 })));
+    history.calls.push(call(110, Request::Revoke { lease: 9 }, Outcome::Ok(Answer::Revoked { revision: 7 })));
     assert_eq!(check(&history).violations(), &[] as &[String]);
 }
