@@ -88,7 +88,9 @@ test('what a listener throws is an uncaught exception, and later changes still a
   assert.deepEqual(stdout.trim().split('\n').sort(), ['good', 'thrown']);
 });
 
-test('workers end, or are ended, with calls and watches in flight', { timeout: FULL ? 600_000 : 120_000 }, async () => {
+test('workers end, or are ended, with calls and watches in flight', {
+  timeout: FULL ? 600_000 : 120_000,
+}, async () => {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { Etcd3, Server } = require(workerData.library);

@@ -1,4 +1,4 @@
-"""What opening and closing leaves behind: T-FFI-3. Seen from another process, where nothing else runs."""
+"""What opening and closing leaves behind (T-FFI-3), seen from a process where nothing else runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def resources():
     gc.collect()
     with open("/proc/self/status") as status:
         kib = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    return {"kib": kib, "threads": len(os.listdir("/proc/self/task")), "files": len(os.listdir("/proc/self/fd"))}
+    threads, files = os.listdir("/proc/self/task"), os.listdir("/proc/self/fd")
+    return {"kib": kib, "threads": len(threads), "files": len(files)}
 
 def clients(count):
     for index in range(count):
@@ -51,10 +52,8 @@ print(json.dumps([before, resources()]))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_clients_and_watches_leave_nothing_behind(endpoint):
-    arguments = [endpoint, str(CLIENTS), str(WATCHES)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=3600
-    )
+    command = [sys.executable, "-c", PROGRAM, endpoint, str(CLIENTS), str(WATCHES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3600)
     assert done.returncode == 0, done.stderr
     before, after = json.loads(done.stdout)
     print(f"{CLIENTS} clients, {WATCHES} watches: {before} before, {after} after")
