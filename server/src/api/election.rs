@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::access::Credentials;
-use super::line::{self, Line, Place, Waiting, without_code};
+use super::line::{self, Line, Place, without_code};
 
 /// Leaders that wait for a slow observer. One is enough: the observation goes on from the last one sent,
 /// and etcd does not promise every leader either.
@@ -48,8 +48,8 @@ impl Election {
     async fn win(&self, by: &Credentials, request: CampaignRequest) -> Result<CampaignResponse, Status> {
         let lease = self.line.session(by, request.lease).await?;
         let prefix = line::prefix(&request.name);
-        let (place, present, header) = self.line.enter(by, &prefix, request.value.clone(), lease).await?;
-        let waiting = Waiting::new(&self.line, by, &place);
+        let (waiting, place, present, header) =
+            self.line.enter(by, &prefix, request.value.clone(), lease).await?;
         if present.is_some_and(|value| value != request.value) {
             self.line.write(by, &place, request.value).await?.ok_or_else(not_leader)?;
         }

@@ -26,6 +26,7 @@ use super::kv::Kv;
 use super::lease::Lease;
 use super::watch::stream_ended;
 use crate::mvcc::watch::{Hub, WatchStream};
+use crate::streams::elsewhere;
 
 /// TTL of the lease that a caller without one gets, seconds. Nobody keeps it alive; as in etcd.
 const SESSION_TTL_SECONDS: i64 = 60;
@@ -67,8 +68,24 @@ impl Line {
     }
 
     /// Puts a key at the end of the line, unless it stands there already: then it keeps its place, and
-    /// its value, which comes back.
+    /// its value, which comes back. Who goes away before its turn, even while the key is being put, leaves the line.
     pub(crate) async fn enter(
+        &self,
+        by: &Credentials,
+        prefix: &Bytes,
+        value: Bytes,
+        lease: i64,
+    ) -> Result<(Waiting, Place, Option<Bytes>, ResponseHeader), Status> {
+        let (line, by, prefix) = (self.clone(), by.clone(), prefix.clone());
+        // In a task of its own, which goes on when the caller's is dropped: the key may be put all the same.
+        elsewhere(async move {
+            let (place, present, header) = line.put_at_end(&by, &prefix, value, lease).await?;
+            Ok((Waiting::new(&line, &by, &place), place, present, header))
+        })
+        .await
+    }
+
+    async fn put_at_end(
         &self,
         by: &Credentials,
         prefix: &Bytes,
@@ -221,7 +238,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn new(line: &Line, by: &Credentials, place: &Place) -> Self {
+    fn new(line: &Line, by: &Credentials, place: &Place) -> Self {
         Waiting { line: Some((line.clone(), by.clone(), place.clone())) }
     }
 

@@ -6,7 +6,7 @@ use etcdkit_proto::v3lockpb::{LockRequest, LockResponse, UnlockRequest, UnlockRe
 use tonic::Status;
 
 use super::access::Credentials;
-use super::line::{self, Line, Waiting, without_code};
+use super::line::{self, Line, without_code};
 
 /// The Lock service.
 pub(crate) struct Lock {
@@ -21,12 +21,12 @@ impl Lock {
     async fn acquire(&self, by: &Credentials, request: LockRequest) -> Result<LockResponse, Status> {
         let lease = self.line.session(by, request.lease).await?;
         let prefix = line::prefix(&request.name);
-        let (place, _, header) = self.line.enter(by, &prefix, Bytes::new(), lease).await?;
+        let (waiting, place, _, header) = self.line.enter(by, &prefix, Bytes::new(), lease).await?;
         let first = self.line.first(by, &prefix).await?.kvs.into_iter().next();
         if first.is_none_or(|first| first.create_revision == place.created) {
+            waiting.done();
             return Ok(LockResponse { header: Some(header), key: place.key });
         }
-        let waiting = Waiting::new(&self.line, by, &place);
         self.line.wait_turn(by, &prefix, &place).await?;
         // The lease may have ended while its key was waiting.
         let held =

@@ -53,6 +53,24 @@ async fn a_waiter_that_goes_away_leaves_the_line() {
 }
 
 #[tokio::test]
+async fn a_caller_that_goes_away_at_any_moment_leaves_no_key() {
+    const CALLERS: i64 = 100;
+    let server = Fixture::memory().await;
+    let first = lease(&server, 1_000).await;
+    server.lock().lock(LockRequest { name: text("l"), lease: first }).await.unwrap();
+    for caller in 1..=CALLERS {
+        let lease = lease(&server, caller).await;
+        let mut other = server.lock();
+        let waiting = tokio::spawn(async move { other.lock(LockRequest { name: text("l"), lease }).await });
+        for _ in 0..caller {
+            tokio::task::yield_now().await;
+        }
+        waiting.abort();
+    }
+    until_waiters(&server, 1).await;
+}
+
+#[tokio::test]
 async fn a_lock_without_a_lease_gets_one_of_a_minute() {
     let server = Fixture::memory().await;
     let held = server.lock().lock(LockRequest { name: text("l"), lease: 0 }).await.unwrap().into_inner();
