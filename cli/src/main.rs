@@ -4,8 +4,10 @@ mod cluster;
 mod console;
 mod ctl;
 mod discovery_server;
+mod http;
 mod platform;
 mod server;
+mod srv;
 mod util;
 
 use std::ffi::OsString;

@@ -1,10 +1,15 @@
 //! What differs between operating systems, so that nothing else in this crate has to ask.
 
+#[cfg(unix)]
+mod profile;
 pub(crate) mod signals;
 
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitStatus;
+use std::sync::Arc;
+
+use etcdkit_server::profile::Profiler;
 
 /// Waits until the user or the system asks the process to stop: SIGINT or SIGTERM, on Windows Ctrl-C.
 ///
@@ -30,6 +35,30 @@ pub(crate) fn stop_requested() -> io::Result<impl Future<Output = ()> + Send> {
     Ok(async move {
         interrupt.recv().await;
     })
+}
+
+/// Tells whoever supervises this process that it is ready: systemd, for a unit with `Type=notify`, as etcd's units are.
+#[cfg(unix)]
+pub(crate) fn tell_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "the supervisor of this process was not told that it is ready");
+    }
+}
+
+/// There is nobody to tell.
+#[cfg(windows)]
+pub(crate) fn tell_ready() {}
+
+/// Finds where the time of this process goes; `None` where that cannot be found.
+#[cfg(unix)]
+pub(crate) fn profiler() -> Option<Arc<dyn Profiler>> {
+    Some(Arc::new(profile::Interrupting))
+}
+
+/// No signal interrupts a thread here.
+#[cfg(windows)]
+pub(crate) fn profiler() -> Option<Arc<dyn Profiler>> {
+    None
 }
 
 /// Passes the signals that ask this process to stop on to a child, as long as it is polled.

@@ -12,6 +12,8 @@ use tonic::transport::{self, Endpoint};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service};
 
+use crate::link::Link;
+
 /// Any service that answers gRPC requests, in place of a connection.
 pub type CustomChannel = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
@@ -21,6 +23,8 @@ pub type EndpointUpdater = tokio::sync::mpsc::Sender<Change<Uri, Endpoint>>;
 /// The way to a server.
 #[derive(Clone, Debug)]
 pub enum Channel {
+    /// A connection of the client's own.
+    Link(Link),
     /// A connection of the transport.
     Tonic(transport::Channel),
     /// A service of the user's.
@@ -39,6 +43,16 @@ impl From<CustomChannel> for Channel {
     }
 }
 
+impl Channel {
+    /// Whether a request can be sent without a new connection; channels made elsewhere see to that themselves.
+    pub(crate) fn is_usable(&self) -> bool {
+        match self {
+            Channel::Link(link) => link.is_usable(),
+            Channel::Tonic(_) | Channel::Custom(_) => true,
+        }
+    }
+}
+
 impl Service<Request<Body>> for Channel {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -46,6 +60,7 @@ impl Service<Request<Body>> for Channel {
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
+            Channel::Link(link) => link.poll_ready(context),
             Channel::Tonic(channel) => channel.poll_ready(context).map_err(BoxError::from),
             Channel::Custom(channel) => channel.poll_ready(context),
         }
@@ -53,8 +68,9 @@ impl Service<Request<Body>> for Channel {
 
     fn call(&mut self, request: Request<Body>) -> ChannelFuture {
         match self {
+            Channel::Link(link) => ChannelFuture::Boxed(link.call(request)),
             Channel::Tonic(channel) => ChannelFuture::Tonic(channel.call(request)),
-            Channel::Custom(channel) => ChannelFuture::Custom(channel.call(request)),
+            Channel::Custom(channel) => ChannelFuture::Boxed(channel.call(request)),
         }
     }
 }
@@ -63,8 +79,8 @@ impl Service<Request<Body>> for Channel {
 pub enum ChannelFuture {
     /// Through a connection of the transport.
     Tonic(ResponseFuture),
-    /// Through a service of the user's.
-    Custom(BoxFuture<'static, Result<Response<Body>, BoxError>>),
+    /// Through another one, or a service of the user's.
+    Boxed(BoxFuture<'static, Result<Response<Body>, BoxError>>),
 }
 
 impl Future for ChannelFuture {
@@ -75,7 +91,7 @@ impl Future for ChannelFuture {
             ChannelFuture::Tonic(answer) => {
                 Poll::Ready(ready!(Pin::new(answer).poll(context)).map_err(BoxError::from))
             }
-            ChannelFuture::Custom(answer) => answer.as_mut().poll(context),
+            ChannelFuture::Boxed(answer) => answer.as_mut().poll(context),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Connector {
     {
         let open = move |uri| -> BoxFuture<'static, io::Result<Connection>> {
             let opening = open(uri);
-            Box::pin(async move { Ok(Connection(Box::pin(opening.await?))) })
+            Box::pin(async move { Ok(Connection::new(opening.await?)) })
         };
         Self { open: Arc::new(open) }
     }
@@ -77,6 +77,12 @@ impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
 /// A stream of any kind.
 pub struct Connection(Pin<Box<dyn Stream>>);
+
+impl Connection {
+    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+        Self(Box::pin(stream))
+    }
+}
 
 impl AsyncRead for Connection {
     fn poll_read(

@@ -8,10 +8,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Endpoint;
+use tower::BoxError;
 
 use crate::channel::Channel;
 use crate::connector::Connector;
 use crate::error::{Error, Result};
+use crate::link::{Dial, USER_AGENT};
 use crate::options::ConnectOptions;
 use crate::tls;
 
@@ -23,8 +25,7 @@ const DOWN_MAX: Duration = Duration::from_secs(2);
 /// One endpoint with its health and its connection.
 pub(crate) struct Slot {
     name: String,
-    target: Option<Endpoint>,
-    connector: Option<Connector>,
+    way: Way,
     connect_timeout: Duration,
     link: tokio::sync::Mutex<Link>,
     health: Mutex<Health>,
@@ -44,11 +45,9 @@ struct Health {
 
 impl Slot {
     pub(crate) fn new(address: &str, options: &ConnectOptions) -> Result<Self> {
-        let target = target(address, options)?;
         Ok(Self {
             name: address.to_owned(),
-            target: Some(target),
-            connector: options.connector.clone(),
+            way: Way::to(address, options)?,
             connect_timeout: options.connect_timeout,
             link: tokio::sync::Mutex::default(),
             health: Mutex::default(),
@@ -60,8 +59,7 @@ impl Slot {
         let link = Link { channel: Some(channel), failed: None };
         Self {
             name: "channel".to_owned(),
-            target: None,
-            connector: None,
+            way: Way::None,
             connect_timeout: Duration::ZERO,
             link: tokio::sync::Mutex::new(link),
             health: Mutex::default(),
@@ -76,7 +74,7 @@ impl Slot {
     pub(crate) async fn channel(&self) -> Result<Channel, String> {
         let asked = Instant::now();
         let mut link = self.link.lock().await;
-        if let Some(channel) = &link.channel {
+        if let Some(channel) = link.channel.as_ref().filter(|channel| channel.is_usable()) {
             return Ok(channel.clone());
         }
         if let Some((when, cause)) = &link.failed
@@ -84,18 +82,9 @@ impl Slot {
         {
             return Err(cause.clone());
         }
-        let Some(target) = &self.target else {
-            return Err("the channel is closed".to_owned());
-        };
-        let connecting = async {
-            match &self.connector {
-                None => target.connect().await,
-                Some(connector) => target.connect_with_connector(connector.clone()).await,
-            }
-        };
-        let outcome = match timeout(self.connect_timeout, connecting).await {
-            Ok(Ok(channel)) => Ok(Channel::from(channel)),
-            Ok(Err(error)) => Err(deepest(&error)),
+        let outcome = match timeout(self.connect_timeout, self.way.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(deepest(&*error)),
             Err(_) => Err(format!("no connection within {:?}", self.connect_timeout)),
         };
         match outcome {
@@ -113,7 +102,7 @@ impl Slot {
 
     /// Forgets the connection, so that the next caller makes a new one. Calls in flight on it go on.
     pub(crate) fn disconnect(&self) {
-        if self.target.is_none() {
+        if matches!(self.way, Way::None) {
             return;
         }
         // Held only by a caller that is connecting: then there is nothing to forget.
@@ -142,8 +131,56 @@ impl Slot {
     }
 }
 
+/// How an endpoint's connections are made.
+enum Way {
+    Own(Dial),
+    /// The transport's: through a Unix socket, or with TLS settings in a form that only it can read.
+    Transport(Box<Endpoint>, Option<Connector>),
+    /// There is a channel, and no more.
+    None,
+}
+
+impl Way {
+    fn to(address: &str, options: &ConnectOptions) -> Result<Self> {
+        let target = parsed(address, options)?;
+        let connector = options.connector.clone();
+        let is_opaque = options.tls.is_some() && options.tls_pem.is_none();
+        match target.uri().scheme_str() {
+            _ if address.starts_with("unix:") => Ok(Way::Transport(Box::new(target), connector)),
+            Some("https") if is_opaque => {
+                Ok(Way::Transport(Box::new(secured(address, target, options)?), connector))
+            }
+            _ => Ok(Way::Own(Dial::new(target.uri().clone(), options.tls_pem.as_ref(), options)?)),
+        }
+    }
+
+    async fn connect(&self) -> Result<Channel, BoxError> {
+        match self {
+            Way::Own(dial) => Ok(Channel::Link(dial.connect().await?)),
+            Way::Transport(target, None) => Ok(target.connect().await?.into()),
+            Way::Transport(target, Some(connector)) => {
+                Ok(target.connect_with_connector(connector.clone()).await?.into())
+            }
+            Way::None => Err("the channel is closed".into()),
+        }
+    }
+}
+
 /// The address as the transport wants it, with everything the options say about connections.
 pub(crate) fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
+    let target = parsed(address, options)?;
+    match target.uri().scheme_str() {
+        Some("https") => secured(address, target, options),
+        _ => Ok(target),
+    }
+}
+
+fn secured(address: &str, target: Endpoint, options: &ConnectOptions) -> Result<Endpoint> {
+    let unusable = |error| Error::EndpointError(format!("{address}: cannot set up TLS: {}", deepest(&error)));
+    tls::secure(target, options).map_err(unusable)
+}
+
+fn parsed(address: &str, options: &ConnectOptions) -> Result<Endpoint> {
     if address.is_empty() {
         return Err(Error::EndpointError("an endpoint is empty; write it as host:port".to_owned()));
     }
@@ -169,14 +206,7 @@ pub(crate) fn target(address: &str, options: &ConnectOptions) -> Result<Endpoint
     if let Some((interval, patience)) = options.keep_alive {
         target = target.http2_keep_alive_interval(interval).keep_alive_timeout(patience);
     }
-    if target.uri().scheme_str() == Some("https") {
-        let unusable =
-            |error| Error::EndpointError(format!("{address}: cannot set up TLS: {}", deepest(&error)));
-        target = tls::secure(target, options).map_err(unusable)?;
-    }
-    target
-        .user_agent(concat!("etcdkit/", env!("CARGO_PKG_VERSION")))
-        .map_err(|error| refused(deepest(&error)))
+    target.user_agent(USER_AGENT).map_err(|error| refused(deepest(&error)))
 }
 
 fn deepest(error: &dyn std::error::Error) -> String {

@@ -20,6 +20,7 @@ mod endpoint;
 mod error;
 mod kv;
 mod lease;
+mod link;
 mod lock;
 mod maintenance;
 mod members;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::connector::Connector;
-use crate::tls::TlsOptions;
+use crate::tls::{TlsOptions, TlsPem};
 
 /// Time limit of a call that has none of its own: what etcdctl grants a command.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,7 +29,8 @@ pub struct ConnectOptions {
     pub(crate) receive_bytes_max: usize,
     pub(crate) connector: Option<Connector>,
     pub(crate) tls: Option<TlsOptions>,
-    pub(crate) tls_unverified: bool,
+    /// What `tls` was made of, where that is known.
+    pub(crate) tls_pem: Option<TlsPem>,
 }
 
 impl ConnectOptions {
@@ -50,7 +51,7 @@ impl ConnectOptions {
             receive_bytes_max: usize::MAX,
             connector: None,
             tls: None,
-            tls_unverified: false,
+            tls_pem: None,
         }
     }
 

@@ -10,6 +10,7 @@ use etcdkit_proto::{EtcdError, Retry};
 use tonic::{Code, Status};
 
 use crate::error::Error;
+use crate::link::Unsent;
 use crate::method::Class;
 
 /// First pause between two rounds over the endpoints; etcd's Go client waits as long.
@@ -87,33 +88,31 @@ fn definite(code: Code) -> bool {
 
 /// Whether the request provably never left: no connection was made for it, or the server refused its stream unread.
 pub(crate) fn never_sent(status: &Status) -> bool {
-    let mut source = status.source();
-    while let Some(error) = source {
-        if error.is::<tonic::ConnectError>() {
-            return true;
-        }
-        // hyper calls a request canceled when its connection ended before the request was taken out of the queue.
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
-            return true;
-        }
-        if error.downcast_ref::<h2::Error>().and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    has_cause(status, |error| {
+        error.is::<tonic::ConnectError>()
+            || ended_before(error)
+            || error.downcast_ref::<h2::Error>().is_some_and(refused_unread)
+    })
 }
 
-/// Whether the failure tells no more than that the connection ended before the request was taken out of the queue.
+/// A server refuses a stream by itself, or, when it goes away, all above the last it has taken: only those fail with what
+/// it said then (RFC 9113, 6.8 and 8.7).
+fn refused_unread(error: &h2::Error) -> bool {
+    error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.is_remote()
+}
+
+/// Whether the failure tells no more than that the connection ended before it took the request.
 pub(crate) fn says_little(status: &Status) -> bool {
-    let mut source = status.source();
-    while let Some(error) = source {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+    has_cause(status, ended_before)
+}
+
+/// hyper, where a connection is the transport's, calls such a request canceled.
+fn ended_before(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<Unsent>() || error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
+}
+
+fn has_cause(status: &Status, is_it: impl Fn(&(dyn std::error::Error + 'static)) -> bool) -> bool {
+    std::iter::successors(status.source(), |&error| error.source()).any(is_it)
 }
 
 /// Makes the error a caller sees.

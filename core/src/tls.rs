@@ -110,6 +110,7 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_tls(mut self, tls: TlsOptions) -> Self {
         self.tls = Some(tls);
+        self.tls_pem = None;
         self
     }
 
@@ -118,7 +119,7 @@ impl ConnectOptions {
     /// Fails with [`Error::InvalidArgs`] when something is not PEM, or half of a client certificate is missing.
     pub fn with_tls_pem(mut self, pem: &TlsPem) -> Result<Self> {
         self.tls = Some(pem.options()?);
-        self.tls_unverified = pem.skip_verify;
+        self.tls_pem = Some(pem.clone());
         Ok(self)
     }
 }
@@ -129,7 +130,7 @@ pub(crate) fn secure(
     options: &ConnectOptions,
 ) -> Result<Endpoint, tonic::transport::Error> {
     let tls = options.tls.clone().unwrap_or_else(|| TlsOptions::new().with_native_roots());
-    match options.tls_unverified {
+    match options.tls_pem.as_ref().is_some_and(|pem| pem.skip_verify) {
         false => target.tls_config(tls),
         true => {
             target.tls_config_with_verifier(tls, Arc::new(Unverified(Arc::new(ring::default_provider()))))

@@ -56,16 +56,21 @@ async fn found(
         return Ok(identity);
     }
     if let Ok(known) = ask_others(config, members, tls, FOUND_TIMEOUT).await {
-        let own = known.members.iter().find(|member| member.id == identity.member_id);
-        if own.is_some_and(|own| !own.client_urls.is_empty()) {
-            return Err(ConfigError(format!(
-                "member {:x} has already been bootstrapped: if its data is lost, remove it from the cluster and add it \
-                 again",
-                identity.member_id
-            )));
-        }
+        refuse_known(&known, identity.member_id)?;
     }
     Ok(identity)
+}
+
+/// Refuses to start with an empty disk as a member that has run before: it has voted, and acknowledged entries, of which it
+/// knows nothing any more, and the others count on both.
+fn refuse_known(known: &MembersResponse, id: u64) -> Result<(), ConfigError> {
+    let own = known.members.iter().find(|member| member.id == id);
+    if own.is_none_or(|own| own.client_urls.is_empty()) {
+        return Ok(());
+    }
+    Err(ConfigError(format!(
+        "member {id:x} has already been bootstrapped: if its data is lost, remove it from the cluster and add it again"
+    )))
 }
 
 async fn join(
@@ -100,7 +105,9 @@ async fn join(
         }
     }
     let unknown = || ConfigError(format!("member {:?} was not added to the cluster before", config.name));
-    Ok(Identity { member_id: own_id.ok_or_else(unknown)?, cluster_id: known.cluster_id })
+    let member_id = own_id.ok_or_else(unknown)?;
+    refuse_known(&known, member_id)?;
+    Ok(Identity { member_id, cluster_id: known.cluster_id })
 }
 
 /// What the first of the others that answers knows.

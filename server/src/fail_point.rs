@@ -43,6 +43,8 @@ pub const POINTS: &[(&str, bool)] = &[
     ("raftBeforeLeaderSend", false),
     ("raftBeforeSave", true),
     ("raftBeforeSaveSnap", false),
+    ("snapshotPieceReceived", false),
+    ("snapshotPieceSent", true),
 ];
 
 /// What happens at a point.
@@ -50,6 +52,8 @@ pub const POINTS: &[(&str, bool)] = &[
 pub enum Action {
     /// The process dies at once, as from a signal: nothing is written, nobody is told.
     Die,
+    /// The same, when the point is passed for the so many-th time, counted from 1.
+    DieAt(u32),
     /// The thread waits this long, each time.
     Stall(Duration),
 }
@@ -57,7 +61,8 @@ pub enum Action {
 /// Whether any point is armed: all that is looked at while none is.
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-static ACTIONS: Mutex<BTreeMap<&'static str, (Action, bool)>> = Mutex::new(BTreeMap::new());
+/// By point: what happens, and how often it was passed.
+static ACTIONS: Mutex<BTreeMap<&'static str, (Action, u32)>> = Mutex::new(BTreeMap::new());
 
 /// Arms these points, and no others.
 ///
@@ -69,10 +74,10 @@ pub fn arm(actions: &[(String, Action)]) -> Result<(), String> {
         let Some((known, may_stall)) = POINTS.iter().find(|(known, _)| known == name) else {
             return Err(format!("there is no fail point {name}"));
         };
-        if *action != Action::Die && !may_stall {
+        if matches!(action, Action::Stall(_)) && !may_stall {
             return Err(format!("the fail point {name} cannot stall"));
         }
-        armed.insert(*known, (*action, false));
+        armed.insert(*known, (*action, 0));
     }
     let any = !armed.is_empty();
     *ACTIONS.lock() = armed;
@@ -91,18 +96,25 @@ pub(crate) fn pass(name: &'static str) {
 #[cold]
 fn act(name: &'static str) {
     debug_assert!(POINTS.iter().any(|(known, _)| *known == name), "{name} is not in the table");
-    let (action, first) = {
+    let (action, times) = {
         let mut actions = ACTIONS.lock();
         let Some((action, passed)) = actions.get_mut(name) else { return };
-        (*action, !std::mem::replace(passed, true))
+        *passed = passed.saturating_add(1);
+        (*action, *passed)
     };
-    if first {
+    let acts_first = match action {
+        Action::DieAt(wanted) => times == wanted,
+        Action::Die | Action::Stall(_) => times == 1,
+    };
+    if acts_first {
         // Past the log, which may be written by another thread: whoever dies here has said so. What cannot be said is
         // no reason to live.
         let _ = writeln!(std::io::stderr(), "fail point {name} is passed");
     }
     match action {
         Action::Die => std::process::abort(),
+        Action::DieAt(wanted) if times < wanted => {}
+        Action::DieAt(_) => std::process::abort(),
         Action::Stall(time) => std::thread::sleep(time),
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{ClusterState, RaftMembers, Standing};
@@ -38,6 +39,8 @@ pub(crate) struct Membership {
     /// What this member tells of itself.
     pub(crate) attributes: MemberAttributes,
     pub(crate) proposer: Proposer,
+    /// Set once this member is in its cluster as what it was added, and the others know its name.
+    pub(crate) published: watch::Sender<bool>,
 }
 
 impl Membership {
@@ -77,11 +80,11 @@ impl Membership {
     async fn tell_attributes(self: Arc<Self>, stopping: CancellationToken) {
         let mut members = self.raft.members();
         loop {
-            let tell = {
+            let (is_in, tell) = {
                 let now = members.borrow_and_update();
-                now.nodes.len() > 1 && now.nodes.contains_key(&self.member_id) && !self.is_told(&now)
+                (now.nodes.contains_key(&self.member_id), now.nodes.len() > 1 && !self.is_told(&now))
             };
-            if tell {
+            if is_in && tell {
                 let operation = ClusterOperation::Attributes(self.attributes.clone());
                 let command = Box::new(ClusterCommand { operation: Some(operation) });
                 tokio::select! {
@@ -100,11 +103,18 @@ impl Membership {
                     },
                 }
             }
+            if is_in && (self.raft.votes(self.member_id) || self.is_to_learn()) {
+                self.published.send_replace(true);
+            }
             tokio::select! {
                 () = stopping.cancelled() => return,
                 changed = members.changed() => if changed.is_err() { return },
             }
         }
+    }
+
+    fn is_to_learn(&self) -> bool {
+        self.cluster.standing(self.member_id) == Standing::Learner
     }
 
     fn is_told(&self, now: &RaftMembers) -> bool {

@@ -8,6 +8,7 @@ mod member;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcdkit_proto::EtcdError;
 use futures::future::BoxFuture;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::{self, Bound};
+use crate::api::Api;
 use crate::apply::OpenError;
 use crate::backend::{BackendError, EngineKind};
 use crate::cluster::Standing;
@@ -26,7 +28,9 @@ use crate::gateway::{Gateway, GatewaySettings, Role};
 use crate::in_process::{self, InProcess};
 use crate::io::Io;
 use crate::listener::{self, ConnectionLimits, Site};
+use crate::profile::Profiler;
 use crate::propose::{ProposalError, Proposer};
+use crate::span::Spans;
 use crate::tls::{Incoming, Outgoing, TlsError, TlsSettings};
 use crate::wal::WalError;
 
@@ -38,6 +42,10 @@ use member::{MemberParts, open_member};
 /// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
 /// a large read; more would only take turns with the program that the server is embedded in.
 const RUNTIME_THREADS: usize = 2;
+
+/// Time for the threads of such a runtime to end, when all they did is over. A program that ends meanwhile, or unloads the
+/// library, must not do so under their feet.
+const THREADS_END_MAX: Duration = Duration::from_secs(5);
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +93,15 @@ pub struct ServerBuilder {
     config: Config,
     listen: Vec<String>,
     in_process: bool,
+    outside: Outside,
+}
+
+/// What of the program around it a server reaches.
+#[derive(Clone, Debug, Default)]
+struct Outside {
     io: Option<Arc<dyn Io>>,
+    spans: Option<Arc<dyn Spans>>,
+    profiler: Option<Arc<dyn Profiler>>,
 }
 
 impl ServerBuilder {
@@ -121,7 +137,21 @@ impl ServerBuilder {
     /// fails on demand. Only redb and the log write through it.
     #[must_use]
     pub fn io(mut self, io: Arc<dyn Io>) -> Self {
-        self.io = Some(io);
+        self.outside.io = Some(io);
+        self
+    }
+
+    /// Tells of the calls that it answers, and of their parts.
+    #[must_use]
+    pub fn spans(mut self, spans: Arc<dyn Spans>) -> Self {
+        self.outside.spans = Some(spans);
+        self
+    }
+
+    /// Answers `/debug/pprof` with what this finds. Without it there is no such path.
+    #[must_use]
+    pub fn profiler(mut self, profiler: Arc<dyn Profiler>) -> Self {
+        self.outside.profiler = Some(profiler);
         self
     }
 
@@ -164,9 +194,9 @@ impl ServerBuilder {
 
     /// Starts on the runtime of the caller; returns when the server serves.
     pub async fn start(self) -> Result<Server, StartError> {
-        let io = self.io.clone();
+        let outside = self.outside.clone();
         let config = self.finish()?;
-        started(config, io).await
+        started(config, outside).await
     }
 
     /// Starts on a runtime of its own, for callers that have none; returns when the server serves.
@@ -206,6 +236,7 @@ pub struct Server {
     failure: watch::Receiver<Option<Arc<WalError>>>,
     backend_failure: watch::Receiver<Option<Arc<str>>>,
     removed: watch::Receiver<bool>,
+    published: watch::Receiver<bool>,
 }
 
 impl Server {
@@ -243,12 +274,16 @@ impl Server {
         }
     }
 
+    /// Returns when this member takes part in its cluster, with its vote unless it is a learner, and the others know its
+    /// name; that needs a majority of them. A cluster of one is ready when it is started. Calls are answered before, as far
+    /// as they can be.
+    pub async fn ready(&self) {
+        becomes_true(self.published.clone()).await;
+    }
+
     /// Returns when this member hears that it was removed from its cluster. It is of no more use then.
     pub async fn removed(&self) {
-        let mut removed = self.removed.clone();
-        if removed.wait_for(|removed| *removed).await.is_err() {
-            std::future::pending().await
-        }
+        becomes_true(self.removed.clone()).await;
     }
 
     /// Stops: calls in progress end, what was accepted is written, files are closed.
@@ -256,6 +291,13 @@ impl Server {
         self.stopping.cancel();
         // An error says that the task that tells is gone, and so is the server.
         let _ = self.stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// Returns when it is; never when it will not be.
+async fn becomes_true(mut told: watch::Receiver<bool>) {
+    if told.wait_for(|is| *is).await.is_err() {
+        std::future::pending().await
     }
 }
 
@@ -301,20 +343,20 @@ impl BlockingServer {
         self.server.identity()
     }
 
-    /// Stops and waits for the end. Must not be called from within another runtime.
+    /// Stops and waits for the end, that of its threads too. Must not be called from within another runtime.
     pub fn shutdown(self) {
         self.runtime.block_on(self.server.shutdown());
-        self.runtime.shutdown_background();
+        self.runtime.shutdown_timeout(THREADS_END_MAX);
     }
 }
 
 /// The server is compiled once, here: the body of an async function is compiled in every crate that awaits it.
 #[inline(never)]
-fn started(config: Config, io: Option<Arc<dyn Io>>) -> BoxFuture<'static, Result<Server, StartError>> {
-    Box::pin(start(config, io))
+fn started(config: Config, outside: Outside) -> BoxFuture<'static, Result<Server, StartError>> {
+    Box::pin(start(config, outside))
 }
 
-async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartError> {
+async fn start(config: Config, outside: Outside) -> Result<Server, StartError> {
     let settings = config.clone();
     let opened = tokio::task::spawn_blocking(move || open_tls(&settings)).await;
     let Encryption { clients: tls, peers: peer_tls, to_peers } =
@@ -329,7 +371,7 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     let metrics = bind_all(&config.listen_metrics_urls, Role::Metrics).await?;
     let endpoints: Vec<String> = clients.iter().map(|(listener, _)| listener.url.to_string()).collect();
     let peer_listeners = bind_peers(&config).await?;
-    let member = open_member(&config, io, to_peers).await?;
+    let member = open_member(&config, outside.io, to_peers).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
@@ -350,7 +392,8 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         checked.map_err(StartError::Corrupt)?;
     }
     let keeper = keep_leases(&config, &member, &stopping);
-    let api = Arc::new(assemble(&config, &member, &proposer, &keeper, advertised.clone(), &stopping)?);
+    let api = assemble(&config, &member, &proposer, &keeper, advertised.clone(), &stopping)?;
+    let api = Arc::new(Api { spans: outside.spans, ..api });
     let limits = ConnectionLimits {
         streams_max: config.max_concurrent_streams,
         keepalive_interval: config.grpc_keepalive_interval,
@@ -368,7 +411,9 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         name: config.name.clone(),
         client_urls: advertised,
     };
-    spawn_membership(&tasks, &member, attributes, &proposer, &stopping);
+    let (published_sender, published) = watch::channel(false);
+    spawn_membership(&tasks, &member, attributes, &proposer, published_sender, &stopping);
+    tasks.spawn(say_ready(identity, endpoints.join(","), published.clone(), stopping.clone()));
     let (in_process, backlog) = in_process::pair();
     let settings = GatewaySettings {
         cors: config.cors.clone(),
@@ -376,7 +421,7 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
         json: config.enable_grpc_gateway,
         receive_bytes_max: config.max_request_bytes + RECEIVE_OVERHEAD_BYTES,
     };
-    let gateway = Arc::new(Gateway::new(api, in_process.clone(), &settings));
+    let gateway = Arc::new(Gateway::new(api, in_process.clone(), &settings, outside.profiler));
     for (listener, role) in clients.into_iter().chain(http).chain(metrics) {
         let site = Site { gateway: Arc::clone(&gateway), limits, role };
         tasks.spawn(listener.serve(site, tls.clone(), stopping.clone()));
@@ -385,13 +430,35 @@ async fn start(config: Config, io: Option<Arc<dyn Io>>) -> Result<Server, StartE
     tasks.spawn(listener::serve_in_process(backlog, site, stopping.clone()));
     let ending = Ending { tasks, peer_tasks, parted, patience: config.election_timeout };
     tokio::spawn(stop_in_order(member, proposer, ending, stopping.clone(), stopped_sender));
-    tracing::info!(
-        member_id = format!("{:x}", identity.member_id),
-        cluster_id = format!("{:x}", identity.cluster_id),
-        listen_client_urls = endpoints.join(","),
-        "ready to serve client requests"
-    );
-    Ok(Server { endpoints, in_process, identity, stopping, stopped, failure, backend_failure, removed })
+    Ok(Server {
+        endpoints,
+        in_process,
+        identity,
+        stopping,
+        stopped,
+        failure,
+        backend_failure,
+        removed,
+        published,
+    })
+}
+
+/// The line that scripts wait for.
+async fn say_ready(
+    identity: Identity,
+    listen_client_urls: String,
+    published: watch::Receiver<bool>,
+    stopping: CancellationToken,
+) {
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = becomes_true(published) => tracing::info!(
+            member_id = format!("{:x}", identity.member_id),
+            cluster_id = format!("{:x}", identity.cluster_id),
+            listen_client_urls,
+            "ready to serve client requests"
+        ),
+    }
 }
 
 /// The TLS of each way in and out; none where there is no encryption.

@@ -65,10 +65,13 @@ impl<C: Future> Future for Serving<'_, C> {
                     tracing::error!("a request panicked");
                 }
             }
-            if let Poll::Ready(ended) = self.connection.as_mut().poll(context) {
-                return Poll::Ready(ended);
-            }
+            let polled = self.connection.as_mut().poll(context);
             let started = std::mem::take(&mut *self.streams.started.lock());
+            if polled.is_ready() {
+                // What began at the very end goes too: each holds the list that it stands in, and so would never be given
+                // back.
+                return polled;
+            }
             if started.is_empty() {
                 return Poll::Pending;
             }
@@ -130,6 +133,24 @@ mod tests {
         };
         tokio::pin!(connection);
         streams.of(connection).await;
+    }
+
+    #[tokio::test]
+    async fn a_request_that_begins_as_the_connection_ends_is_dropped() {
+        let streams = Streams::default();
+        let kept = Arc::new(());
+        let (starting, of_request) = (streams.clone(), Arc::clone(&kept));
+        let connection = async move {
+            // As hyper's, it holds the executor.
+            let executor = starting.clone();
+            starting.execute(async move {
+                let _held = (executor, of_request);
+                std::future::pending().await
+            });
+        };
+        tokio::pin!(connection);
+        streams.of(connection.as_mut()).await;
+        assert_eq!(Arc::strong_count(&kept), 1);
     }
 
     #[tokio::test]

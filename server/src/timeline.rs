@@ -8,11 +8,12 @@
 //! told 7, and so sees 8 and 9: perhaps one too many, never one too few.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::mvcc::Store;
 
 /// Time between two marks while the revision changes: how exact an answer is about the last hour.
@@ -32,9 +33,7 @@ pub(crate) type UnixMs = u64;
 
 /// The time now.
 pub(crate) fn now() -> UnixMs {
-    // A clock before 1970 makes an empty record, and nothing worse.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+    u64::try_from(clock::wall().as_millis()).unwrap_or(UnixMs::MAX)
 }
 
 /// "At this time the revision was this."

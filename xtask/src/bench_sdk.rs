@@ -2,6 +2,7 @@
 //! of ours in one run, in turn, and the medians of their figures.
 
 use std::collections::BTreeMap;
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 
 use anyhow::{Context as _, bail};
 use comfy_table::{CellAlignment, Table, presets};
@@ -98,7 +99,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn measure(program: &Program, seen: &mut Seen, address: &str, options: &Options) -> anyhow::Result<()> {
     let built = options.profile.folder();
-    let line = program.run.join(" ").replace("{built}", &built.to_string_lossy());
+    let node = built.join(format!("{DLL_PREFIX}etcdkit_node{DLL_SUFFIX}"));
+    let line = program.run.join(" ");
+    let line = line.replace("{built}", &built.to_string_lossy()).replace("{node}", &node.to_string_lossy());
     let mut run = command(&line);
     let output = run.args([address, &options.seconds.to_string()]).output().with_context(|| line.clone())?;
     if !output.status.success() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::process::{Child, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use comfy_table::{Table, presets};
 
 use crate::dist::Profile;
@@ -39,38 +39,46 @@ struct Seen {
     error: Option<String>,
 }
 
+/// What was built beside the compiler; `None` where its tools are missing.
+struct Beside {
+    csharp: Option<anyhow::Result<()>>,
+    node: Option<anyhow::Result<()>>,
+}
+
 /// Builds what the tour needs, runs it in every language and compares what they saw.
 pub(crate) fn run(endpoint: Option<&str>) -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    // What comes over the network is fetched while the compiler has the processor. A failure is told by the step that
-    // misses what was to be fetched.
-    std::thread::scope(|scope| {
-        let fetching = scope.spawn(fetch);
+    // The compiler's last crates wait for each other and leave processors idle: what needs no library is fetched and
+    // built meanwhile.
+    let beside = std::thread::scope(|scope| {
+        let building = scope.spawn(build_beside);
         steps.run("build the server, the command line and the libraries", &native());
-        let _ = fetching.join();
+        building.join()
     });
-    build(&mut steps);
+    build(&mut steps, beside.map_err(|_| anyhow!("what was built beside the compiler panicked"))?);
     steps.finish()?;
     show(endpoint)
 }
 
-fn fetch() {
+/// What is only fetched is told by the step that misses it.
+fn build_beside() -> Beside {
     if installed("python3") {
         let _ = python::environment();
-    }
-    if csharp::present() {
-        let _ = csharp::fetch();
     }
     if go::missing().is_none() {
         let _ = go::fetch();
     }
-    if node::missing().is_none() {
-        let _ = node::fetch();
+    if java::missing().is_none() {
+        let _ = java::compile_classes();
+    }
+    Beside {
+        csharp: csharp::present().then(csharp::build_tour),
+        node: node::missing().is_none().then(node::install),
     }
 }
 
 /// The steps that make the programs of the tour around the libraries.
-fn build(steps: &mut Steps) {
+fn build(steps: &mut Steps, beside: Beside) {
     if installed("cc") {
         steps.step("a first program in C", crate::c::example);
     } else {
@@ -81,10 +89,16 @@ fn build(steps: &mut Steps) {
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }
-    csharp::build_tour(steps);
+    match beside.csharp {
+        Some(built) => steps.step("csharp: build the tour", || built),
+        None => steps.skip("csharp: build the tour", "dotnet is not installed"),
+    }
     go::build_tour(steps, Profile::Release);
     java::build(steps);
-    node::build(steps);
+    match beside.node {
+        Some(built) => steps.step("build the Node package", || built),
+        None => steps.skip("build the Node package", "node or npm is not installed"),
+    }
 }
 
 /// The command that builds what Rust has in the tour, at once and with the features that Python's library is built

@@ -46,6 +46,14 @@ pub(crate) fn build(steps: &mut Steps) {
     });
 }
 
+/// Fetches Maven's plugins and compiles what goes into the jar beside the native library.
+pub(crate) fn compile_classes() -> anyhow::Result<()> {
+    if built() {
+        return Ok(());
+    }
+    run(&format!("{MAVEN} compile"))
+}
+
 /// Everything CI runs on the package that [`make`] made.
 pub(crate) fn steps(steps: &mut Steps) {
     if let Some(program) = missing() {

@@ -18,15 +18,6 @@ pub(crate) fn present() -> bool {
     missing().is_none() && root().join(FOLDER).join("lib/index.mjs").exists()
 }
 
-/// The step that builds the SDK around its native library.
-pub(crate) fn build(steps: &mut Steps) {
-    if let Some(why) = missing() {
-        steps.skip("build the Node package", why);
-        return;
-    }
-    steps.step("build the Node package", install);
-}
-
 /// Fetches the pinned tools, unless they are there, and builds the SDK; the native library is built before.
 pub(crate) fn install() -> anyhow::Result<()> {
     fetch()?;

@@ -50,15 +50,15 @@ fn python() -> anyhow::Result<()> {
 /// Builds [`RUST_BENCH`] into `target/bench-sdk/release`. The crate etcd-client asks for protoc, which is
 /// taken from a Python package, so that nobody has to install it.
 pub(crate) fn rust_bench() -> anyhow::Result<()> {
-    let protoc = root().join(PROTOC_ENVIRONMENT).join("bin/protoc");
+    let programs = root().join(PROTOC_ENVIRONMENT).join("bin");
+    let (protoc, python) = (programs.join("protoc"), programs.join("python"));
     if !protoc.exists() {
-        let python = root().join(PROTOC_ENVIRONMENT).join("bin/python");
         succeed(&format!("python3 -m venv {PROTOC_ENVIRONMENT}"))?;
         succeed(&format!("{} -m pip install --quiet {PROTOC_PACKAGE}", python.display()))?;
-        let script = format!("#!/bin/sh\nexec {} -m grpc_tools.protoc \"$@\"\n", python.display());
-        std::fs::write(&protoc, script)?;
-        succeed(&format!("chmod +x {}", protoc.display()))?;
     }
+    // Each time: another checkout, which is gone, may have made the one that is there.
+    std::fs::write(&protoc, format!("#!/bin/sh\nexec {} -m grpc_tools.protoc \"$@\"\n", python.display()))?;
+    succeed(&format!("chmod +x {}", protoc.display()))?;
     let line = format!("cargo build --quiet --release --locked --manifest-path {RUST_BENCH}");
     let mut build = command(&format!("{line} --target-dir target/bench-sdk"));
     let status = build.env("PROTOC", protoc).status()?;

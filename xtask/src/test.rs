@@ -117,10 +117,12 @@ fn spec(steps: &mut Steps) {
     steps.run("spec: every language contends for one lock", &format!("{SPEC} locks --rounds 200"));
     steps.run("spec: old clients contend too", &format!("{SPEC} locks --rounds 50 --peers"));
     steps.run("spec: programs with Go's clientv3", &format!("{SPEC} gocompat"));
+    // The long form: `--seeds 50 --requests 5000`, ten minutes.
     steps.run(
-        "spec: differential against etcd",
-        &format!("{SPEC} differential --seeds 20 --requests 2000 --kind data"),
+        "spec: differential against etcd, every kind of request",
+        &format!("{SPEC} differential --seeds 12 --requests 1500"),
     );
+    steps.run("spec: secrets and floods", &format!("{SPEC} security --seconds 2"));
     steps.run("spec: HTTP against etcd", &format!("{SPEC} http"));
     steps.run("spec: authorization matrix", &format!("{SPEC} authorization --cases 50000"));
     steps.run(

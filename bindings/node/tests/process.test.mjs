@@ -54,7 +54,9 @@ test('a process waits for calls in flight and for open watches', async () => {
   assert.equal((await run(program)).stdout, 'seen\n');
 });
 
-test('process.exit in a callback ends with its code, with everything in flight', async () => {
+test('process.exit in a callback ends with its code, with everything in flight', {
+  timeout: FULL ? 600_000 : 120_000,
+}, async () => {
   const program = `${PRELUDE}
     (async () => {
       for (let index = 0; index < 20; index += 1) client.watch().prefix('').watcher().on('put', () => undefined);

@@ -53,16 +53,13 @@ pub(crate) fn script(root: &'static Command, program: &str, shell: &str) -> Opti
 
 /// Every command with the words that may follow it: subcommands, then flags.
 fn continuations(root: &'static Command) -> Vec<(Vec<&'static str>, Vec<String>)> {
-    let mut all = Vec::new();
-    let mut open: Vec<tree::Path> = vec![vec![root]];
-    while let Some(path) = open.pop() {
+    let continuation = |path: tree::Path| {
         let command = path[path.len() - 1];
         let mut words: Vec<String> = command.shown().map(|command| command.name.to_owned()).collect();
         words.extend(tree::flags_of(&path).iter().map(|flag| format!("--{}", flag.name)));
-        all.push((path[1..].iter().map(|command| command.name).collect(), words));
-        open.extend(command.commands.iter().map(|next| path.iter().copied().chain([next]).collect()));
-    }
-    all
+        (path[1..].iter().map(|command| command.name).collect(), words)
+    };
+    tree::all_paths(root).into_iter().map(continuation).collect()
 }
 
 fn bash(root: &'static Command, program: &str) -> String {

@@ -24,12 +24,10 @@ pub(crate) fn run(root: &'static Command, call: &Call) -> Outcome {
     let [folder] = call.words.as_slice() else { return Err(Failure::bad_args("man needs one folder")) };
     let folder = text(folder);
     std::fs::create_dir_all(&folder)?;
-    let mut open: Vec<tree::Path> = vec![vec![root]];
-    while let Some(path) = open.pop() {
+    let is_shown = |path: &tree::Path| path.iter().all(|command| !command.hidden);
+    for path in tree::all_paths(root).into_iter().filter(is_shown) {
         let name = names(&path, "-");
         std::fs::write(Path::new(&folder).join(format!("{name}.1")), page(&path))?;
-        let here = path[path.len() - 1];
-        open.extend(here.shown().map(|next| path.iter().copied().chain([next]).collect()));
     }
     Ok(())
 }

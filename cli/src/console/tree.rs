@@ -134,6 +134,18 @@ pub(crate) fn find(root: &'static Command, mut args: Vec<Word>) -> Found {
     }
 }
 
+/// Every command of a program, each with those it stands below.
+pub(crate) fn all_paths(root: &'static Command) -> Vec<Path> {
+    let mut all: Vec<Path> = vec![vec![root]];
+    let mut looked_at = 0;
+    while let Some(path) = all.get(looked_at).cloned() {
+        let below = path[path.len() - 1].commands;
+        all.extend(below.iter().map(|next| path.iter().copied().chain([next]).collect::<Path>()));
+        looked_at += 1;
+    }
+    all
+}
+
 /// The flags a command understands: its own, and those its groups share.
 pub(crate) fn flags_of(path: &[&'static Command]) -> Vec<Flag> {
     let own = path.last().map_or(&[][..], |command| command.flags);

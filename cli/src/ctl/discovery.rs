@@ -5,13 +5,13 @@
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
-use hickory_resolver::proto::rr::RData;
 use hickory_resolver::proto::rr::rdata::SRV;
 
 use super::globals;
 use crate::console::failure::{Failure, Outcome};
 use crate::console::flags::Values;
 use crate::console::tell;
+use crate::srv;
 
 const SERVICE: &str = "etcd-client";
 
@@ -61,9 +61,9 @@ async fn look_up(resolver: &TokioResolver, discovery: &Discovery) -> Outcome<Vec
     let mut found = Vec::new();
     let mut errors = Vec::new();
     for scheme in ["https", "http"] {
-        let name = record_name(scheme, discovery);
-        match records(resolver, &name).await {
-            Ok(records) => found.extend(records.iter().map(|record| endpoint(scheme, record))),
+        let name = srv::record_name(SERVICE, scheme == "https", &discovery.name, &discovery.domain);
+        match srv::records(resolver, &name).await {
+            Ok(records) => found.extend(drawn(records).iter().map(|record| endpoint(scheme, record))),
             Err(error) => errors.push(format!("lookup {name}: {}", worded(&error))),
         }
     }
@@ -82,25 +82,15 @@ async fn look_up(resolver: &TokioResolver, discovery: &Discovery) -> Outcome<Vec
     Ok(found)
 }
 
-fn record_name(scheme: &str, discovery: &Discovery) -> String {
-    let ssl = if scheme == "https" { "-ssl" } else { "" };
-    let name = if discovery.name.is_empty() { String::new() } else { format!("-{}", discovery.name) };
-    format!("_{SERVICE}{ssl}{name}._tcp.{}", discovery.domain)
-}
-
 /// The records by priority, within one at random by their weights, as RFC 2782 has it.
-async fn records(resolver: &TokioResolver, name: &str) -> Result<Vec<SRV>, NetError> {
-    let answer = resolver.srv_lookup(name).await?;
-    let records = answer.answers().iter().filter_map(|record| match &record.data {
-        RData::SRV(record) => Some(record.clone()),
-        _ => None,
-    });
+fn drawn(records: Vec<SRV>) -> Vec<SRV> {
     // The smallest of exponentially distributed numbers is each one's with the probability of its rate.
     let mut drawn: Vec<(f64, SRV)> = records
+        .into_iter()
         .map(|record| (-(1.0 - rand::random::<f64>()).ln() / f64::from(record.weight.max(1)), record))
         .collect();
     drawn.sort_by(|(one, this), (other, that)| this.priority.cmp(&that.priority).then(one.total_cmp(other)));
-    Ok(drawn.into_iter().map(|(_, record)| record).collect())
+    drawn.into_iter().map(|(_, record)| record).collect()
 }
 
 /// etcdctl shows a host with the dot that ends its full name; certificates know no such name.

@@ -154,18 +154,11 @@ fn every_command_has_a_page_that_teaches() {
 }
 
 /// All commands with the words that call them.
-fn all_commands() -> Vec<(String, tree::Path)> {
-    let mut all = Vec::new();
-    let mut open: Vec<tree::Path> = vec![vec![&ROOT]];
-    while let Some(path) = open.pop() {
-        let below = path[path.len() - 1].commands;
-        open.extend(
-            below.iter().map(|command| path.iter().copied().chain([command]).collect::<tree::Path>()),
-        );
+fn all_commands() -> impl Iterator<Item = (String, tree::Path)> {
+    tree::all_paths(&ROOT).into_iter().map(|path| {
         let names: Vec<&str> = path[1..].iter().map(|command| command.name).collect();
-        all.push((names.join(" "), path));
-    }
-    all
+        (names.join(" "), path)
+    })
 }
 
 #[test]

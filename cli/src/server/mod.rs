@@ -8,22 +8,28 @@ mod log;
 mod parse;
 mod rotation;
 mod settings;
+mod traces;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use etcdkit_server::api::ETCD_VERSION;
-use etcdkit_server::config::{Config, ConfigError};
-use etcdkit_server::{Server, StartError};
+use etcdkit_server::config::{Config, ConfigError, Storage};
+use etcdkit_server::{Server, ServerBuilder, StartError};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::platform::signals::{self, Signal, Signals};
+use crate::platform::{
+    self,
+    signals::{self, Signal, Signals},
+};
 use discovery::Discovery;
 pub(crate) use discovery::REGISTRY_PREFIX;
 use flags::Support;
 use parse::{CommandLine, Given, ParseError};
+use traces::Traces;
 
 /// Exit code of a command line that cannot be understood, as Go's flag package has it.
 const EXIT_USAGE: u8 = 2;
@@ -62,7 +68,7 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 fn start(given: &Given, arguments: &[OsString]) -> ExitCode {
     match prepare(given, arguments) {
-        Ok((config, discovery)) => run(config, discovery),
+        Ok(prepared) => run(prepared),
         Err(error) => refuse(error),
     }
 }
@@ -130,8 +136,16 @@ fn with_log(act: impl FnOnce()) {
     tracing::subscriber::with_default(tracing_subscriber::registry().with(log), act);
 }
 
+/// What a server is started with.
+struct Prepared {
+    config: Config,
+    discovery: Discovery,
+    traces: Option<traces::Settings>,
+    profiles: bool,
+}
+
 /// Sets up the log, then checks the flags with warnings where they belong.
-fn prepare(given: &Given, arguments: &[OsString]) -> Result<(Config, Discovery), ParseError> {
+fn prepare(given: &Given, arguments: &[OsString]) -> Result<Prepared, ParseError> {
     set_up_log(given)?;
     for (message, subject) in &given.warnings {
         tracing::warn!(subject, "{message}");
@@ -141,7 +155,9 @@ fn prepare(given: &Given, arguments: &[OsString]) -> Result<(Config, Discovery),
     for (flag, why) in settings::check_support(given)? {
         tracing::warn!(flag = format!("--{flag}"), why, "this flag has no effect");
     }
-    Ok((settings::config(given)?, Discovery::of(given)?))
+    let traces = traces::Settings::of(given)?;
+    let profiles = settings::flag(given, "enable-pprof");
+    Ok(Prepared { config: settings::config(given)?, discovery: Discovery::of(given)?, traces, profiles })
 }
 
 fn set_up_log(given: &Given) -> Result<(), ParseError> {
@@ -180,8 +196,7 @@ fn own_events() -> tracing_subscriber::filter::Targets {
         .with_target("etcdkit_server", LevelFilter::TRACE)
 }
 
-fn run(config: Config, discovery: Discovery) -> ExitCode {
-    fail_points::follow();
+fn run(prepared: Prepared) -> ExitCode {
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().thread_name("etcdkit").enable_all().build() {
             Ok(runtime) => runtime,
@@ -190,7 +205,7 @@ fn run(config: Config, discovery: Discovery) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
-    match runtime.block_on(serve(config, discovery)) {
+    match runtime.block_on(serve(prepared)) {
         Ok(Some(signal)) => {
             drop(runtime);
             signals::end_by(signal)
@@ -204,7 +219,34 @@ fn run(config: Config, discovery: Discovery) -> ExitCode {
 }
 
 /// Serves until a signal comes, or until the member is removed from its cluster.
-async fn serve(mut config: Config, discovery: Discovery) -> Result<Option<Signal>, StartError> {
+async fn serve(prepared: Prepared) -> Result<Option<Signal>, StartError> {
+    let Prepared { config, discovery, traces, profiles } = prepared;
+    let refuse = |reason| StartError::Config(ConfigError(reason));
+    let traces = traces.as_ref().map(Traces::open).transpose().map_err(refuse)?;
+    let builder = traces.iter().fold(Server::builder(), |builder, traces| builder.spans(traces.spans()));
+    let builder = if profiles { with_profiler(builder) } else { builder };
+    let served = serve_with(builder, config, discovery).await;
+    if let Some(traces) = traces {
+        traces.close().await;
+    }
+    served
+}
+
+fn with_profiler(builder: ServerBuilder) -> ServerBuilder {
+    let Some(profiler) = platform::profiler() else {
+        let why = "there are no profiles on Windows";
+        tracing::warn!(flag = "--enable-pprof", why, "this flag has no effect");
+        return builder;
+    };
+    tracing::info!(path = "/debug/pprof/", "pprof is enabled");
+    builder.profiler(profiler)
+}
+
+async fn serve_with(
+    builder: ServerBuilder,
+    mut config: Config,
+    discovery: Discovery,
+) -> Result<Option<Signal>, StartError> {
     let name = config.name.clone();
     tracing::info!(
         etcd_version = ETCD_VERSION,
@@ -224,7 +266,12 @@ async fn serve(mut config: Config, discovery: Discovery) -> Result<Option<Signal
         }
     };
     found.map_err(|error| StartError::Config(ConfigError(format!("discovery failed: {error}"))))?;
-    let server = Server::builder().config(config).start().await?;
+    let disk = fail_points::follow().filter(|_| matches!(config.storage(), Storage::Directory(_)));
+    let mut builder = builder.config(config);
+    if let Some(disk) = disk {
+        builder = builder.io(Arc::new(disk));
+    }
+    let server = builder.start().await?;
     warn_of_exposure(server.endpoints());
     for endpoint in server.endpoints() {
         let (address, encrypted) = match endpoint.strip_prefix("https://") {
@@ -241,8 +288,14 @@ async fn serve(mut config: Config, discovery: Discovery) -> Result<Option<Signal
             );
         }
     }
+    let telling = async {
+        server.ready().await;
+        platform::tell_ready();
+        std::future::pending::<std::convert::Infallible>().await
+    };
     let signal = tokio::select! {
         signal = &mut signal => signal,
+        never = telling => match never {},
         reason = server.failed() => {
             tracing::error!(error = reason, "the server takes no more writes; restart it when the disk is well");
             // Reads and status still work, which helps to find out what is wrong.

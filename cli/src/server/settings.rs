@@ -124,7 +124,7 @@ fn bad(given: &Given, name: &'static str, why: impl std::fmt::Display) -> ParseE
     ParseError::Usage(format!("invalid value {:?} for flag -{name}: {why}", text(given, name)))
 }
 
-fn value<T: FromStr>(given: &Given, name: &'static str) -> Result<T, ParseError>
+pub(super) fn value<T: FromStr>(given: &Given, name: &'static str) -> Result<T, ParseError>
 where
     T::Err: std::fmt::Display,
 {

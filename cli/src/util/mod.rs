@@ -125,6 +125,7 @@ mod tests {
     use super::*;
     use crate::console::failure::Exit;
     use crate::console::flags::Word;
+    use crate::console::tree;
 
     fn refused(line: &str) -> (Exit, String) {
         let words: Vec<Word> = line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect();
@@ -167,6 +168,26 @@ mod tests {
             ("verify", Exit::Error, "required flag(s) \"data-dir\" not set"),
         ] {
             assert_eq!(refused(line), (exit, message.to_owned()), "{line}");
+        }
+    }
+
+    /// No output of these commands is etcd's to the letter, so they stand in tests instead of transcripts.
+    #[test]
+    fn every_command_and_flag_is_run_by_a_test() {
+        let tests = concat!(
+            include_str!("../../tests/etcdctl/snapshots.rs"),
+            include_str!("../../tests/etcdctl/own.rs")
+        );
+        for path in tree::all_paths(&ROOT) {
+            let command = path[path.len() - 1];
+            assert!(
+                command.run.is_none() || tests.contains(&format!("\"{}\"", command.name)),
+                "{}",
+                command.name
+            );
+            for flag in tree::flags_of(&path) {
+                assert!(tests.contains(&format!("--{}", flag.name)), "{} --{}", command.name, flag.name);
+            }
         }
     }
 }

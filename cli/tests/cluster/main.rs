@@ -7,6 +7,7 @@ mod authority;
 mod disasters;
 mod discovery;
 mod faults;
+mod five;
 mod nodes;
 mod strangers;
 
@@ -209,7 +210,15 @@ async fn clients_do_not_notice_that_members_are_restarted_one_by_one() {
 
 #[tokio::test]
 async fn a_member_that_lacks_too_much_of_the_log_gets_a_snapshot() {
-    let mut nodes = Nodes::found(3);
+    gets_a_snapshot(Nodes::found(3)).await;
+}
+
+#[tokio::test]
+async fn a_member_on_sled_gets_a_snapshot_too() {
+    gets_a_snapshot(Nodes::found_with_flags(3, &["--storage-engine=sled".to_owned()])).await;
+}
+
+async fn gets_a_snapshot(mut nodes: Nodes) {
     let leader = nodes.wait_for_leader().await;
     let behind = (leader + 1) % 3;
     let client = nodes.client(leader).await;

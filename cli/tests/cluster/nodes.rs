@@ -118,6 +118,25 @@ impl Nodes {
         self.dir.path().join(format!("m{node}"))
     }
 
+    /// Loses the state of a member, which does not run.
+    pub(crate) fn lose_disk(&self, node: usize) {
+        std::fs::remove_dir_all(self.data_dir(node)).unwrap();
+    }
+
+    /// The same where it may have lost it already.
+    pub(crate) fn lose_disk_if_there(&self, node: usize) {
+        if self.data_dir(node).exists() {
+            self.lose_disk(node);
+        }
+    }
+
+    /// Gives a member another address for the others, from its next start on; the address.
+    pub(crate) fn move_peer(&mut self, node: usize) -> String {
+        let url = free_url();
+        self.nodes[node].peer_url.clone_from(&url);
+        url
+    }
+
     /// A path for a file of the test.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -189,9 +208,14 @@ impl Nodes {
 
     /// Announces one more member and starts it; its number.
     pub(crate) async fn add(&mut self) -> usize {
+        self.add_by(0).await
+    }
+
+    /// Announces one more member at this one and starts it; its number.
+    pub(crate) async fn add_by(&mut self, announcer: usize) -> usize {
         let number = self.nodes.len();
         let peer_url = free_url();
-        let client = self.client(0).await;
+        let client = self.client(announcer).await;
         let urls = [peer_url.clone()];
         soon("a member can be added", async || client.member_add(urls.clone(), None).await.is_ok()).await;
         self.nodes.push(Node {

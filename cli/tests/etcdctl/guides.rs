@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::holding::{Running, output};
-use crate::program::{Programs, Server};
+use crate::program::{Programs, Server, free_url};
 use crate::transcript::Transcript;
 
 /// Plays the lines of a document that need one window.
@@ -51,6 +51,41 @@ fn document_001() {
     for expected in [["PUT", "q1mi", "dsb2"], ["DELETE", "q1mi", ""], ["PUT", "q1mi", "dsb3"]] {
         assert_eq!([watch.line(), watch.line(), watch.line()], expected);
     }
+}
+
+/// Lines 92 to 128 and 171 to 177: three machines, of which each is started with one line. Lines 130 to 165, the token of
+/// `curl …/new?size=3`, are played by the tests of clusters, `members_find_each_other_behind_the_url_of_a_token`.
+#[test]
+fn document_001_cluster() {
+    let programs = Programs::find();
+    let names = ["n1", "n2", "n3"];
+    let peers = names.map(|_| free_url());
+    let pairs: Vec<String> = names.iter().zip(&peers).map(|(name, peer)| format!("{name}={peer}")).collect();
+    let cluster = pairs.join(",");
+    let lines: Vec<(String, String)> = names
+        .iter()
+        .zip(&peers)
+        .map(|(name, peer)| {
+            let client = free_url();
+            let flags = format!(
+                "--data-dir=data.etcd --name {name} \
+                 --initial-advertise-peer-urls {peer} --listen-peer-urls {peer} \
+                 --advertise-client-urls {client} --listen-client-urls {client} \
+                 --initial-cluster {cluster} \
+                 --initial-cluster-state new --initial-cluster-token token-01"
+            );
+            (client.trim_start_matches("http://").to_owned(), flags)
+        })
+        .collect();
+    let servers = Server::start_as_written(&[programs.binary.to_str().unwrap(), "server"], &lines);
+    let endpoints = servers.iter().map(|server| server.endpoint.as_str()).collect::<Vec<_>>().join(",");
+    let members = output(&programs.ours, &endpoints, &["member", "list"]);
+    let mut started: Vec<&str> = members.lines().map(|line| line.split(", ").nth(2).unwrap()).collect();
+    started.sort_unstable();
+    assert_eq!(started, names, "{members}");
+    assert!(members.lines().all(|line| line.contains(", started, ")), "{members}");
+    output(&programs.ours, &endpoints, &["put", "q1mi", "dsb"]);
+    assert_eq!(output(&programs.ours, &servers[2].endpoint, &["get", "q1mi"]), "q1mi\ndsb\n");
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! What etcdctl does not have, or words in its own way: its commands for people, its pages, a mirror at work.
+//! What etcdctl does not have, or words in its own way: its commands for people, its pages, a mirror at work. And what a
+//! system's own programs hear of a server.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -131,4 +134,65 @@ fn a_snapshot_becomes_the_member_that_is_named() {
     let verified = page(&programs.util, &["verify", "--data-dir", &path("data")]);
     let in_file = page(&programs.util, &["hashkv", &path("x.db")]);
     assert_eq!(verified.split(", ").next(), in_file.split(", ").next());
+}
+
+#[test]
+fn systemd_hears_when_a_server_is_ready() {
+    let programs = Programs::find();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let variable = format!("NOTIFY_SOCKET={}", path.display());
+    let server = Server::start(&["env", &variable, programs.binary.to_str().unwrap(), "server"]);
+    let mut heard = [0; 64];
+    let length = supervisor.recv(&mut heard).unwrap();
+    assert_eq!(std::str::from_utf8(&heard[..length]).unwrap().trim_end(), "READY=1");
+    assert_eq!(output(&programs.ours, &server.endpoint, &["put", "k", "v"]), "OK\n");
+}
+
+/// Head and body of what HTTP answers.
+fn http(endpoint: &str, path: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(endpoint).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let body = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let contents = answer.split_off(body);
+    (String::from_utf8(answer).unwrap(), contents)
+}
+
+#[test]
+fn a_profile_tells_where_the_time_goes_where_that_is_allowed() {
+    let programs = Programs::find();
+    let quiet = ours(&programs);
+    assert!(http(&quiet.endpoint, "/debug/pprof/profile?seconds=1").0.starts_with("HTTP/1.1 404"));
+    let server = Server::start(&[programs.binary.to_str().unwrap(), "server", "--enable-pprof"]);
+    let index = http(&server.endpoint, "/debug/pprof/").1;
+    assert!(String::from_utf8(index).unwrap().contains("profile?seconds=30"));
+    assert!(http(&server.endpoint, "/debug/pprof/heap").0.starts_with("HTTP/1.1 404"));
+
+    let of_server = server.endpoint.clone();
+    let profiling = std::thread::spawn(move || http(&of_server, "/debug/pprof/profile?seconds=2"));
+    // A second one is refused while the first goes on, and all this is work to be seen.
+    let mut refused = 0;
+    while !profiling.is_finished() {
+        http(&server.endpoint, "/metrics");
+        let (head, why) = http(&server.endpoint, "/debug/pprof/profile?seconds=1");
+        let is_refused = head.starts_with("HTTP/1.1 500") && why.ends_with(b"cpu profiling already in use\n");
+        refused += usize::from(is_refused);
+    }
+    assert!(refused > 0);
+    let (head, profile) = profiling.join().unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.contains("application/octet-stream"),
+        "{head}{}",
+        String::from_utf8_lossy(&profile)
+    );
+    let text = String::from_utf8_lossy(&profile);
+    assert!(
+        text.contains("nanoseconds") && text.contains("etcdkit_server::gateway"),
+        "{} bytes",
+        profile.len()
+    );
 }

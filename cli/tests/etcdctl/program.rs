@@ -77,6 +77,25 @@ impl Server {
         server
     }
 
+    /// Starts servers with all their flags given, each in a folder of its own.
+    pub(crate) fn start_as_written(command: &[&str], lines: &[(String, String)]) -> Vec<Self> {
+        let start = |(endpoint, flags): &(String, String)| {
+            let folder = tempfile::tempdir().unwrap();
+            let child = Command::new(command[0])
+                .args(&command[1..])
+                .args(flags.split_whitespace())
+                .current_dir(&folder)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            Server { endpoint: endpoint.clone(), child, _folder: Some(folder) }
+        };
+        let mut servers: Vec<Self> = lines.iter().map(start).collect();
+        servers.iter_mut().for_each(Self::wait_until_serving);
+        servers
+    }
+
     /// Starts the members of a cluster, each on a directory of its own.
     pub(crate) fn start_cluster(command: &[&str], names: &[&str]) -> Vec<Self> {
         let peers: Vec<String> = names.iter().map(|_| free_url()).collect();

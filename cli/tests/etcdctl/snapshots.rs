@@ -214,3 +214,35 @@ fn a_directory_in_use_is_refused_and_a_whole_one_verifies() {
     let after = util_output(&programs.util, &["verify", "--data-dir", dir]);
     assert_eq!(after, verified);
 }
+
+/// What is left of `etcdutl` beside snapshots, as scripts call it.
+#[test]
+fn a_directory_is_hashed_at_a_revision_and_told_its_version() {
+    let programs = Programs::find();
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let server = Server::start_on(&[programs.binary.to_str().unwrap(), "server"], &dir);
+    output(&programs.ours, &server.endpoint, &["put", "a", "1"]);
+    let early = output(&programs.ours, &server.endpoint, &["endpoint", "hashkv"]);
+    output(&programs.ours, &server.endpoint, &["put", "a", "2"]);
+    server.stop();
+    let dir = dir.to_str().unwrap();
+    let own = util_output(&programs.util, &["hashkv", dir, "--rev=2", "--timeout=1s"]);
+    assert_eq!(own.split(", ").next(), early.split(", ").nth(1), "{early}");
+    let fields = util_output(&programs.util, &["hashkv", dir, "--rev=2", "--write-out=json"]);
+    assert!(fields.starts_with("{\"hash\":"), "{fields}");
+
+    let migrate =
+        |to: &str| util(&programs.util, &["migrate", "--data-dir", dir, "--target-version", to, "--force"]);
+    assert!(migrate("3.7").status.success());
+    let older = migrate("3.6");
+    assert_eq!(older.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&older.stderr).contains("make-mirror"), "{older:?}");
+
+    assert_eq!(util_output(&programs.util, &["version"]), "etcdutl version: 3.7.1\nAPI version: 3.7\n");
+    assert!(util_output(&programs.util, &["help", "hashkv"]).contains("etcdutl hashkv"));
+    assert!(util_output(&programs.util, &["completion", "bash"]).contains("etcdutl"));
+    let pages = folder.path().join("man");
+    util_output(&programs.util, &["man", pages.to_str().unwrap()]);
+    assert!(pages.join("etcdutl.1").exists());
+}

@@ -10,6 +10,8 @@ use crate::mock::Mock;
 use crate::proxy::Proxy;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A turn with the lock takes about as long: most are hit.
+const BETWEEN_CUTS: Duration = Duration::from_millis(2);
 
 fn bridge() -> Layout {
     Layout::Bridge { key: b"/locks/job".to_vec(), value: b"me".to_vec() }
@@ -59,7 +61,7 @@ async fn holders_exclude_each_other_while_connections_are_cut() {
         }
         let cutter = async {
             while turns.load(Ordering::SeqCst) < 20 {
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                tokio::time::sleep(BETWEEN_CUTS).await;
                 proxy.cut();
             }
         };

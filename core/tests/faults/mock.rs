@@ -83,7 +83,8 @@ impl Mock {
             .add_service(pb::watch_server::WatchServer::new(Service(state.clone())))
             .add_service(pb::lease_server::LeaseServer::new(Service(state.clone())))
             .add_service(Auth(state.clone()));
-        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        // As servers have it. Otherwise half of an answer would wait for an acknowledgement of the other.
+        let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
         let task = tokio::spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });
         Self { address, state, task }
     }

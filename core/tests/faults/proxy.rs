@@ -53,6 +53,10 @@ impl Drop for Proxy {
 async fn carry(client: TcpStream, upstream: String, mut control: watch::Receiver<Control>) {
     let cuts = control.borrow().cuts;
     let Ok(server) = TcpStream::connect(upstream).await else { return };
+    // What waited here for an acknowledgement, which the other side has no reason to send soon, would look like a lost call.
+    for side in [&client, &server] {
+        side.set_nodelay(true).unwrap();
+    }
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
     let (up, down) = (control.clone(), control.clone());

@@ -122,11 +122,10 @@ impl Cluster {
     ) -> Result<MemberPromoteResponse, Status> {
         self.gate.pass().await?;
         let members = self.members();
-        let learner =
-            members.iter().find(|member| member.id == request.id).ok_or(EtcdError::MemberNotFound)?;
-        if !learner.is_learner {
-            return Err(EtcdError::MemberNotLearner.into());
+        if !members.iter().any(|member| member.id == request.id) {
+            return Err(EtcdError::MemberNotFound.into());
         }
+        // Asked first of voters too, as in etcd; that a voter is no learner is found when the command is applied.
         if !self.is_ready(request.id).await? {
             return Err(EtcdError::LearnerNotReady.into());
         }
@@ -183,9 +182,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether a learner has nearly all that the leader has.
+    /// Whether a member has nearly all that the leader has.
     async fn is_ready(&self, id: u64) -> Result<bool, Status> {
         let leadership = self.forwarder.raft.status().leadership;
+        if leadership.leader == Some(id) {
+            return Ok(true);
+        }
         let (last, has) = match leadership.leader {
             None => return Err(EtcdError::NoLeader.into()),
             Some(_) if leadership.is_leader => {

@@ -5,13 +5,16 @@
 //! ten bytes keep kilobytes alive, so every message is first copied into an allocation of its own size.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
+use super::parts;
 use crate::metrics::StreamCounters;
+use crate::span::Span;
 
 /// First capacity of the buffers of a stream, bytes. Most messages of the streams are keep-alives and
 /// single events; tonic's own 8 KiB for each direction would be the largest part of an idle watch stream.
@@ -41,13 +44,15 @@ pub(crate) fn decode<M: Message + Default>(message: &[u8]) -> Result<M, Status> 
 /// Codec of a stream that sends `E` and receives `D`.
 pub(crate) struct StreamCodec<E, D> {
     counters: StreamCounters,
+    /// Where somebody follows the call: told of each request that comes.
+    span: Option<Arc<dyn Span>>,
     messages: PhantomData<(E, D)>,
 }
 
 impl<E, D> StreamCodec<E, D> {
     /// Counts what passes.
-    pub(crate) fn counting(counters: StreamCounters) -> Self {
-        StreamCodec { counters, messages: PhantomData }
+    pub(crate) fn new(counters: StreamCounters, span: Option<Arc<dyn Span>>) -> Self {
+        StreamCodec { counters, span, messages: PhantomData }
     }
 }
 
@@ -58,11 +63,11 @@ impl<E: Outgoing, D: Message + Default + Send + 'static> Codec for StreamCodec<E
     type Decoder = StreamCodec<E, D>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        StreamCodec::counting(self.counters.clone())
+        StreamCodec::new(self.counters.clone(), self.span.clone())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        StreamCodec::counting(self.counters.clone())
+        StreamCodec::new(self.counters.clone(), self.span.clone())
     }
 }
 
@@ -82,7 +87,7 @@ impl<E: Outgoing, D> Encoder for StreamCodec<E, D> {
     }
 }
 
-impl<E, D: Message + Default> Decoder for StreamCodec<E, D> {
+impl<E, D: Message + Default + 'static> Decoder for StreamCodec<E, D> {
     type Item = D;
     type Error = Status;
 
@@ -90,7 +95,11 @@ impl<E, D: Message + Default> Decoder for StreamCodec<E, D> {
         let length = buffer.remaining();
         let message = buffer.copy_to_bytes(length);
         self.counters.received(length);
-        decode(&message).map(Some)
+        let request: D = decode(&message)?;
+        if let Some(span) = &self.span {
+            drop(parts::begin(span.as_ref(), &request));
+        }
+        Ok(Some(request))
     }
 
     fn buffer_settings(&self) -> BufferSettings {

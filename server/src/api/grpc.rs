@@ -3,6 +3,7 @@
 //! Unary calls are most of a server's load, so their framing is done here with one copy in and one
 //! allocation out; streams go through tonic.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +23,9 @@ use tokio::sync::watch;
 use tonic::{Code, Status};
 
 use super::budget::Budget;
+use super::parts;
 use crate::metrics::{Counted, Counters, Metrics, StreamCounters, of_stream};
+use crate::span::{Part, Span};
 
 /// Compression flag and length, before every message.
 const PREFIX_BYTES: usize = 5;
@@ -106,6 +109,8 @@ pub(crate) struct Intake<'a> {
     pub(crate) leaderless: Option<watch::Receiver<u64>>,
     /// Counts large answers until they are sent.
     pub(crate) budget: &'a Budget,
+    /// The call, where somebody follows it.
+    pub(crate) span: Option<Arc<dyn Span>>,
 }
 
 impl Intake<'_> {
@@ -120,7 +125,20 @@ impl Intake<'_> {
     /// Refuses the call before its message is read.
     pub(crate) fn refuse(&self, status: Status) -> Response<ApiBody> {
         Counted::begin(self.counters()).end(status.code());
+        self.ended(&status);
         refuse(status)
+    }
+
+    /// The work on a request begins; it ends when the answer is dropped.
+    pub(crate) fn part(&self, request: &dyn Any) -> Option<Box<dyn Part>> {
+        parts::begin(self.span.as_deref()?, request)
+    }
+
+    /// Tells who follows the call how it ended.
+    pub(crate) fn ended(&self, status: &Status) {
+        if let Some(span) = &self.span {
+            span.end(status.code(), status.message());
+        }
     }
 
     fn note(&self, took: Duration, outcome: &Result<Bytes, Status>) {
@@ -149,7 +167,7 @@ pub(crate) async fn unary<Req, Res, Handler, Call>(
     handler: Handler,
 ) -> Response<ApiBody>
 where
-    Req: Message + Default,
+    Req: Message + Default + 'static,
     Res: Message,
     Handler: FnOnce(Req) -> Call,
     Call: Future<Output = Result<Res, Status>>,
@@ -159,6 +177,7 @@ where
     let call = async {
         let message = read_message(request, intake).await?;
         counted = Some(Counted::begin(intake.counters()));
+        let _part = intake.part(&message);
         handler(message).await
     };
     let outcome = match deadline {
@@ -175,13 +194,19 @@ where
     }
     match outcome {
         Ok(message) => {
+            if let Some(span) = &intake.span {
+                span.end(Code::Ok, "");
+            }
             intake.counters().sent(message.len() - PREFIX_BYTES);
             let message = intake.budget.hold(message);
             let mut response = Response::new(ApiBody::Unary(Some(message)));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             response
         }
-        Err(status) => refuse(status),
+        Err(status) => {
+            intake.ended(&status);
+            refuse(status)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::snapshot;
 use super::version::{ETCD_VERSION, STORAGE_VERSION};
 use crate::alarm::{self, Alarms};
 use crate::backend::Backend;
-use crate::cluster::{ClusterState, Standing};
+use crate::cluster::ClusterState;
 use crate::command::{Applied, Operation};
 use crate::config::QUOTA_BYTES_DEFAULT;
 use crate::mvcc::{MvccError, Store};
@@ -140,7 +140,7 @@ impl Maintenance {
             raft_applied_index: raft.applied_index,
             raft_term: raft.leadership.term,
             errors,
-            is_learner: self.cluster.standing(self.member_id) == Standing::Learner,
+            is_learner: !self.raft.votes(self.member_id),
             storage_version: STORAGE_VERSION.to_owned(),
             downgrade_info: Some(self.downgrade_info()),
         })

@@ -21,6 +21,7 @@ mod lease;
 mod line;
 mod lock;
 mod maintenance;
+mod parts;
 mod password;
 mod permission;
 mod snapshot;
@@ -65,6 +66,7 @@ pub(crate) use watch::Watch;
 use crate::cluster::{ClusterState, Standing};
 use crate::metrics::{Calls, Metrics};
 use crate::raft::RaftNode;
+use crate::span::Spans;
 use crate::timeline::Timeline;
 use access::Credentials;
 use grpc::Intake;
@@ -94,6 +96,8 @@ pub(crate) struct Api {
     pub(crate) leaderless: Leaderless,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) timeline: Arc<Timeline>,
+    /// Who follows calls.
+    pub(crate) spans: Option<Arc<dyn Spans>>,
 }
 
 /// What this member is in its cluster. Cheap to ask and to clone.
@@ -126,6 +130,10 @@ impl Api {
             slow: self.slow_request,
             leaderless: leader_required(request.headers()).then(|| self.leaderless.told()),
             budget: &self.kv.budget,
+            span: self
+                .spans
+                .as_ref()
+                .and_then(|spans| spans.call(path.trim_start_matches('/'), request.headers())),
         };
         let by = &Credentials::of(&request);
         let admitted = self.admit(&request).and_then(|()| {

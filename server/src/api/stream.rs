@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use etcdkit_proto::EtcdError;
@@ -17,6 +18,7 @@ use tonic::{Code, Status};
 use super::codec::{Outgoing, StreamCodec};
 use super::grpc::{ApiBody, Intake, SEND_BYTES_MAX, read_message, received_too_much, refuse};
 use crate::metrics::CountedStream;
+use crate::span::Span;
 
 /// Runs a call with one request and a stream of answers.
 pub(crate) async fn server_streaming<Req, Res, Answers, Handler, Call>(
@@ -33,13 +35,23 @@ where
 {
     let message = match read_message(request, intake).await {
         Ok(message) => message,
-        Err(status) => return refuse(status),
+        Err(status) => {
+            intake.ended(&status);
+            return refuse(status);
+        }
     };
+    let part = intake.part(&message);
     let mut counted = intake.of_stream().begin();
     match handler(message).await {
-        Ok(answers) => stream_response::<Res, Answers>(intake, counted, answers),
+        Ok(answers) => {
+            // What streams is the call; its part was to find out what.
+            drop(part);
+            stream_response::<Res, Answers>(intake, counted, answers)
+        }
         Err(status) => {
+            drop(part);
             counted.end(status.code());
+            intake.ended(&status);
             refuse(status)
         }
     }
@@ -58,7 +70,7 @@ where
 {
     let counters = intake.of_stream();
     let counted = counters.begin();
-    let decoder = StreamCodec::<Res, Req>::counting(counters);
+    let decoder = StreamCodec::<Res, Req>::new(counters, intake.span.clone());
     let requests = Streaming::new_request(decoder, request.into_body(), None, Some(intake.bytes_max));
     stream_response::<Res, Answers>(intake, counted, handler(requests))
 }
@@ -69,6 +81,16 @@ struct Ending<Answers> {
     answers: Option<Pin<Box<Answers>>>,
     leaderless: Option<WatchStream<u64>>,
     counted: CountedStream,
+    span: Option<Arc<dyn Span>>,
+}
+
+impl<Answers> Ending<Answers> {
+    fn end(&mut self, code: Code, message: &str) {
+        self.counted.end(code);
+        if let Some(span) = self.span.take() {
+            span.end(code, message);
+        }
+    }
 }
 
 impl<Answer, Answers> Stream for Ending<Answers>
@@ -95,8 +117,8 @@ where
         }
         match &item {
             Some(Ok(_answer)) => {}
-            Some(Err(status)) => self.counted.end(status.code()),
-            None => self.counted.end(Code::Ok),
+            Some(Err(status)) => self.end(status.code(), status.message()),
+            None => self.end(Code::Ok, ""),
         }
         Poll::Ready(item)
     }
@@ -111,9 +133,9 @@ where
     Res: Outgoing,
     Answers: Stream<Item = Result<Res, Status>> + Send + 'static,
 {
-    let encoder = StreamCodec::<Res, ()>::counting(intake.of_stream());
+    let encoder = StreamCodec::<Res, ()>::new(intake.of_stream(), None);
     let leaderless = intake.leaderless.clone().map(WatchStream::from_changes);
-    let answers = Ending { answers: Some(Box::pin(answers)), leaderless, counted };
+    let answers = Ending { answers: Some(Box::pin(answers)), leaderless, counted, span: intake.span.clone() };
     let body = EncodeBody::new_server(
         encoder,
         answers,

@@ -57,6 +57,7 @@ impl Directory {
     /// Takes the directory for an engine, as it was left or from the beginning.
     pub(super) fn open(io: Arc<dyn Io>, dir: &Path, kind: EngineKind) -> Result<Self, BackendError> {
         let (directory, recorded) = Self::take(io, dir, kind)?;
+        engine::recover(&directory.io, dir, kind).map_err(BackendError::file("recover", dir))?;
         let (data, _) = engine::traces(dir, kind);
         match recorded {
             Some(Stage::Importing) => return Err(BackendError::ImportUnfinished { dir: dir.to_owned() }),

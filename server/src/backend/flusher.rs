@@ -100,6 +100,14 @@ impl Shared {
         }
     }
 
+    /// Waits while the active layer is so large that it is to be flushed at once.
+    pub(super) fn wait_for_flush(&self) {
+        let mut control = self.control.lock();
+        while control.active_bytes >= self.options.overlay_bytes_flush && control.failure.is_none() {
+            self.progress.wait(&mut control);
+        }
+    }
+
     pub(super) fn flush(&self) -> Result<(), BackendError> {
         let mut control = self.control.lock();
         let target = control.committed;

@@ -166,7 +166,7 @@ impl Default for BackendOptions {
 /// Space the backend takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Bytes on disk; for the memory engine, of its records.
+    /// Bytes on disk; for the memory engine, of its records and of what is committed and not flushed yet.
     pub total_bytes: u64,
     /// Bytes of the records in the engine (keys and values, without the engine's own structures). What
     /// is committed and not flushed yet is not counted.
@@ -321,8 +321,17 @@ impl Backend {
 
     /// Space taken now.
     pub fn size(&self) -> Result<Size, BackendError> {
-        let _gate = self.shared().gate.read();
-        engine::guarded(|| self.shared().engine().size()).map_err(|source| self.shared().engine_error(source))
+        let shared = self.shared();
+        let _gate = shared.gate.read();
+        // Before the engine is asked: what moves into it meanwhile is counted twice, not never.
+        let overlay_bytes = shared.state.read().bytes();
+        let size = engine::guarded(|| shared.engine().size());
+        let mut size = size.map_err(|source| shared.engine_error(source))?;
+        // A file has a size before anything is in it; memory is as large as what was put there.
+        if shared.kind == EngineKind::Memory {
+            size.total_bytes += overlay_bytes as u64;
+        }
+        Ok(size)
     }
 
     fn shared(&self) -> &Shared {

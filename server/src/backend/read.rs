@@ -167,6 +167,11 @@ impl Backend {
 }
 
 impl State {
+    /// Bytes of the overlay.
+    pub(super) fn bytes(&self) -> usize {
+        self.active.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
+    }
+
     /// What the overlay says about a key, if anything.
     fn lookup(&self, table: Table, key: &[u8]) -> Option<&Entry> {
         let of_frozen = || self.frozen.as_ref().and_then(|frozen| frozen.get(table, key));

@@ -1,8 +1,9 @@
 //! Another member's records in the place of one's own.
 //!
 //! A copy is read into a directory beside the backend's, as large as it is, while the backend goes on. Then the file
-//! with the data takes the place of the old one by one rename: whatever happens, the directory holds the old records
-//! or the new ones. Meanwhile nobody reads or writes; that takes as long as the engine takes to open.
+//! with the data takes the place of the old one by one rename (sled's directory by two, of which an interrupted pair is
+//! taken back at the next start): whatever happens, the directory holds the old records or the new ones. Meanwhile
+//! nobody reads or writes; that takes as long as the engine takes to open.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -30,15 +31,9 @@ impl Backend {
     /// Reads a copy as [`Backend::export`] writes it, and keeps it beside this backend. One at a time.
     ///
     /// # Errors
-    /// A copy that is cut short or damaged, what the disk says, and an engine whose data is not one file.
+    /// A copy that is cut short or damaged, and what the disk says.
     pub fn receive(&self, source: &mut dyn Read) -> Result<Incoming, BackendError> {
         let shared = self.shared();
-        if shared.kind == EngineKind::Sled {
-            return Err(BackendError::Copy(
-                "a member with the sled engine cannot take over the data of another: start it with redb"
-                    .to_owned(),
-            ));
-        }
         let dir = shared.dir.with_file_name(INCOMING);
         if shared.kind != EngineKind::Memory {
             self.clear(&dir)?;
@@ -85,10 +80,7 @@ impl Backend {
                 *shared.engine.write() = nothing.into();
                 let dir = shared.dir.with_file_name(INCOMING);
                 drop(incoming);
-                let (from, _) = engine::traces(&dir, shared.kind);
-                let (to, _) = engine::traces(&shared.dir, shared.kind);
-                shared.io.rename(&from, &to).map_err(EngineError::new)?;
-                shared.io.sync_dir(&shared.dir).map_err(EngineError::new)?;
+                engine::exchange(&shared.io, &dir, &shared.dir, shared.kind)?;
                 engine::open(&shared.io, &shared.dir, shared.kind, &shared.options)?.into()
             }
         };
@@ -97,6 +89,8 @@ impl Backend {
         state.base = engine.view()?;
         state.freezes += 1;
         shared.control.lock().restart(mark);
+        // There is room now.
+        shared.progress.notify_all();
         Ok(())
     }
 
@@ -104,6 +98,7 @@ impl Backend {
     fn clear(&self, dir: &std::path::Path) -> Result<(), BackendError> {
         let io = &self.shared().io;
         io.create_dir(dir).map_err(BackendError::file("create", dir))?;
+        engine::discard(dir).map_err(BackendError::file("empty", dir))?;
         for name in io.list(dir).map_err(BackendError::file("list", dir))? {
             let path = dir.join(name);
             io.remove(&path).map_err(BackendError::file("remove", &path))?;

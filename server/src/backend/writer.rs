@@ -21,6 +21,13 @@ impl Backend {
         self.shared().wait_for_room();
         BackendWriter { backend: self, run: Layer::default(), _writing: writing }
     }
+
+    /// As [`Self::write`], for work that can wait: first what is there already goes to the disk, so that others find room
+    /// in the overlay and never wait for it on account of this one.
+    pub fn write_behind_others(&self) -> BackendWriter<'_> {
+        self.shared().wait_for_flush();
+        self.write()
+    }
 }
 
 impl BackendWriter<'_> {

@@ -461,7 +461,6 @@ impl Config {
                 self.name
             ));
         };
-        members.check_advertised(&self.name, advertised)?;
         Ok(own.clone())
     }
 
@@ -478,10 +477,10 @@ impl Config {
     pub(crate) fn check_founding(&self) -> Result<(), ConfigError> {
         let Some(cluster) = &self.initial_cluster else { return Ok(()) };
         let members = UrlsByName::parse(cluster)?;
-        match members.has_duplicate_url() {
-            true => refuse(format!("initial cluster {cluster} has duplicate url")),
-            false => Ok(()),
+        if members.has_duplicate_url() {
+            return refuse(format!("initial cluster {cluster} has duplicate url"));
         }
+        members.check_advertised(&self.name, &self.initial_advertise_peer_urls)
     }
 
     /// Whether the settings speak of more members than this one.
@@ -537,7 +536,10 @@ mod tests {
             complaint(|c| c.initial_cluster = Some("a=http://localhost:2380".into())),
             "couldn't find local name \"default\" in the initial cluster configuration"
         );
-        let missing = complaint(|c| c.initial_cluster = Some("default=http://127.0.0.1:1".into()));
+        let config =
+            Config { initial_cluster: Some("default=http://127.0.0.1:1".into()), ..Config::default() };
+        assert_eq!(config.validate(), Ok(()), "a member that has moved starts with the flags it had");
+        let missing = config.check_founding().unwrap_err().0;
         assert!(
             missing.starts_with("--initial-cluster has default=http://127.0.0.1:1 but missing from"),
             "{missing}"

@@ -45,6 +45,14 @@ pub(super) fn simple_text(status: StatusCode, text: impl Into<Bytes>) -> Respons
     whole(status, "text/plain; charset=utf-8", text.into())
 }
 
+/// Bytes for a program.
+pub(super) fn binary(contents: Vec<u8>) -> Response<ApiBody> {
+    let mut response = whole(StatusCode::OK, "application/octet-stream", contents.into());
+    let (name, value) = NO_SNIFFING;
+    response.headers_mut().insert(name, value);
+    response
+}
+
 /// Samples of metrics.
 pub(super) fn samples(text: String) -> Response<ApiBody> {
     whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text.into())

@@ -62,8 +62,7 @@ fn consensus(api: &Api) {
     let status = api.raft.status();
     to.has_leader.set(i64::from(status.leadership.leader.is_some()));
     to.is_leader.set(i64::from(status.leadership.is_leader));
-    // A member alone votes.
-    to.is_learner.set(0);
+    to.is_learner.set(i64::from(!api.raft.votes(api.maintenance.member_id)));
     to.committed.set(to_i64(status.committed_index));
     to.applied.set(to_i64(status.applied_index));
 }

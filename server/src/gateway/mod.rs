@@ -9,6 +9,7 @@ mod health;
 mod json;
 mod metrics;
 mod once;
+mod profile;
 mod revision;
 mod routes;
 mod values;
@@ -21,6 +22,7 @@ use hyper::body::Incoming;
 
 use crate::api::{Api, ApiBody, CertificateName, ETCD_VERSION};
 use crate::in_process::InProcess;
+use crate::profile::Profiler;
 use answer::{empty, json_text, plain};
 use cors::Cors;
 use json::Json;
@@ -57,15 +59,22 @@ pub(crate) struct Gateway {
     json: Option<Arc<Json>>,
     cors: Cors,
     hosts: Vec<String>,
+    profiler: Option<Arc<dyn Profiler>>,
 }
 
 impl Gateway {
     /// `way` leads to `api`: the JSON gateway is one of its clients, as in etcd.
-    pub(crate) fn new(api: Arc<Api>, way: InProcess, settings: &GatewaySettings) -> Self {
+    pub(crate) fn new(
+        api: Arc<Api>,
+        way: InProcess,
+        settings: &GatewaySettings,
+        profiler: Option<Arc<dyn Profiler>>,
+    ) -> Self {
         Gateway {
             json: settings.json.then(|| Arc::new(Json::new(way, settings.receive_bytes_max))),
             cors: Cors::new(&settings.cors),
             hosts: settings.host_whitelist.split(',').map(str::to_owned).collect(),
+            profiler,
             api,
         }
     }
@@ -129,13 +138,17 @@ impl Gateway {
         let is_known = matches!(
             path.as_str(),
             "/version" | "/health" | "/livez" | "/readyz" | "/debug/vars" | revision::PATH
-        ) || health::is_check(&path);
+        ) || health::is_check(&path)
+            || path.starts_with(profile::PATH);
         if is_known && request.method() != Method::GET {
             let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
             refused.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET"));
             return refused;
         }
         let query = request.uri().query().unwrap_or_default();
+        if let (true, Some(profiler)) = (path.starts_with(profile::PATH), &self.profiler) {
+            return profile::answer(profiler, &path, query).await;
+        }
         match path.as_str() {
             "/version" => version(),
             "/health" => health::health(&self.api, query).await,

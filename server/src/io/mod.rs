@@ -8,6 +8,7 @@
 //! All calls block and may be made from any thread.
 
 pub mod disk;
+pub mod faulty;
 pub mod memory;
 pub mod simulated;
 

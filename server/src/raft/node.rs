@@ -338,6 +338,12 @@ impl RaftNode {
         self.members.clone()
     }
 
+    /// Whether a member has a vote, as applied here. One that was added without being a learner gets it when it has caught
+    /// up.
+    pub(crate) fn votes(&self, member_id: u64) -> bool {
+        self.members.borrow().nodes.get(&member_id).is_some_and(|node| node.votes)
+    }
+
     /// Who took part when this member was started, as far as it had applied the log.
     pub(crate) fn former_members(&self) -> Vec<u64> {
         self.former.nodes.keys().copied().collect()

@@ -66,6 +66,7 @@ impl PieceWriter {
     }
 
     fn push_data(&mut self, last: bool) -> std::io::Result<()> {
+        fail_point::pass("snapshotPieceSent");
         let data = self.filled.split().freeze();
         let offset = self.offset;
         self.offset += data.len() as u64;
@@ -163,6 +164,7 @@ async fn pass_on(pieces: &mut Streaming<SnapshotPiece>, sender: mpsc::Sender<Byt
         if crc32c::crc32c(&piece.data) != piece.checksum {
             return Err(Status::data_loss("a piece of the snapshot is damaged"));
         }
+        fail_point::pass("snapshotPieceReceived");
         expected += piece.data.len() as u64;
         if sender.send(piece.data).await.is_err() || piece.last {
             return Ok(());

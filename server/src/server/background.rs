@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -58,6 +59,7 @@ pub(super) fn spawn_membership(
     member: &MemberParts,
     attributes: MemberAttributes,
     proposer: &Proposer,
+    published: watch::Sender<bool>,
     stopping: &CancellationToken,
 ) {
     let membership = Arc::new(Membership {
@@ -67,6 +69,7 @@ pub(super) fn spawn_membership(
         peers: Arc::clone(&member.peers),
         attributes,
         proposer: proposer.clone(),
+        published,
     });
     tasks.spawn(membership.run(stopping.clone()));
     tasks.spawn(Arc::clone(&member.contact).run(stopping.clone()));

@@ -139,6 +139,7 @@ pub(super) fn assemble(
         leaderless: Leaderless::new(),
         metrics,
         timeline: Arc::clone(&member.timeline),
+        spans: None,
     })
 }
 

@@ -141,6 +141,39 @@ async fn a_client_that_trusts_the_authority_is_served() {
     server.shutdown().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_speaks_tls_when_its_scheme_says_so() {
+    let authority = Authority::new();
+    let path = authority.path("etcd.sock");
+    let url = format!("unixs://{}", path.display());
+    let server =
+        Server::builder().memory().listen(&url).client_tls(authority.settings()).start().await.unwrap();
+    assert_eq!(server.endpoint(), url);
+    let connector = {
+        let path = path.clone();
+        tower::service_fn(move |_uri: http::Uri| {
+            let path = path.clone();
+            async move { tokio::net::UnixStream::connect(path).await.map(hyper_util::rt::TokioIo::new) }
+        })
+    };
+    let secure = |authority: &Authority| {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&authority.pem));
+        Endpoint::from_static("https://localhost").tls_config(tls).unwrap()
+    };
+    let channel = secure(&authority).connect_with_connector(connector.clone()).await.unwrap();
+    KvClient::new(channel).put(put("a", "1")).await.unwrap();
+    let stranger = secure(&Authority::new()).connect_with_connector(connector.clone()).await;
+    assert!(stranger.is_err(), "another authority is not trusted");
+    let plain = Endpoint::from_static("http://localhost").connect_with_connector(connector).await;
+    let refused = match plain {
+        Ok(channel) => KvClient::new(channel).put(put("a", "2")).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused, "nothing is said in the clear");
+    server.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_renewed_certificate_is_shown_without_a_restart() {
     let (old, new) = (Authority::new(), Authority::new());

@@ -105,10 +105,11 @@ internal sealed partial class Driver
         return ["untold=rev"];
     }
 
-    private string[] Observe(Line line, EtcdClient client)
+    private string[]? Observe(Line line, EtcdClient client)
     {
+        Tell($"{line.Id} ok");
         _ = PumpAsync();
-        return [];
+        return null;
 
         async Task PumpAsync()
         {

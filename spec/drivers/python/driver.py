@@ -205,8 +205,9 @@ class Driver:
 
     def _observe(self, line: Line, client: Any) -> list[str]:
         leaders = client.election(line.data("name").decode()).observe()
+        self.tell(ok(line))
         threading.Thread(target=self._pump_leaders, args=(line.id, leaders), daemon=True).start()
-        return []
+        raise _Answered
 
     def _pump_leaders(self, call: int, leaders: Any) -> None:
         # A closed client ends the stream.

@@ -1,12 +1,13 @@
 //! Every crate that comes in is under a licence that may be shipped under Apache-2.0, and comes from
 //! the registry that Cargo.lock pins it to.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use spdx::{Expression, LicenseItem, ParseMode};
+
+use crate::step;
 
 /// Licences that ask for no more than a notice.
 const ACCEPTED: &[&str] = &[
@@ -40,7 +41,7 @@ struct Package {
 pub(crate) fn check() -> anyhow::Result<Vec<String>> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .current_dir(step::root())
         .output()
         .context("cannot run cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,9 +1,11 @@
 //! The files under version control.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+
+use crate::step;
 
 /// Every text file of the repository.
 pub(crate) struct Tree {
@@ -19,10 +21,10 @@ pub(crate) struct File {
 
 impl Tree {
     pub(crate) fn read() -> anyhow::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace root")?;
+        let root = step::root();
         let listing = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(root)
+            .current_dir(&root)
             .output()
             .context("cannot run git")?;
         ensure!(listing.status.success(), "git ls-files failed: is this a checkout?");

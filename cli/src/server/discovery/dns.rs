@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use etcdkit_server::config::{Config, MemberUrl, Scheme};
 use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
+
+use crate::srv;
 
 const SERVICE: &str = "etcd-server";
 
@@ -30,7 +31,7 @@ pub(super) async fn find(domain: &str, name: &str, config: &mut Config) -> Resul
     }
     let (mut pairs, mut errors) = (Vec::new(), Vec::new());
     for scheme in [Scheme::Https, Scheme::Http] {
-        let record = record_name(scheme, domain, name);
+        let record = srv::record_name(SERVICE, scheme == Scheme::Https, name, domain);
         let found = match targets(&resolver, &record).await {
             Ok(targets) => members(scheme, &config.name, &targets, &own),
             Err(error) => Err(format!("error querying DNS SRV records for {record}: {error}")),
@@ -57,17 +58,10 @@ pub(super) async fn find(domain: &str, name: &str, config: &mut Config) -> Resul
     Ok(())
 }
 
-fn record_name(scheme: Scheme, domain: &str, name: &str) -> String {
-    let ssl = if scheme == Scheme::Https { "-ssl" } else { "" };
-    let name = if name.is_empty() { String::new() } else { format!("-{name}") };
-    format!("_{SERVICE}{ssl}{name}._tcp.{domain}")
-}
-
 async fn targets(resolver: &TokioResolver, record: &str) -> Result<Vec<Target>, String> {
-    let answer = resolver.srv_lookup(record).await.map_err(|error| error.to_string())?;
+    let records = srv::records(resolver, record).await.map_err(|error| error.to_string())?;
     let mut targets = Vec::new();
-    for record in answer.answers() {
-        let RData::SRV(record) = &record.data else { continue };
+    for record in records {
         let host = record.target.to_string().trim_end_matches('.').to_owned();
         let found = resolver.lookup_ip(host.as_str()).await;
         let addresses = found.map(|found| found.iter().map(|ip| SocketAddr::new(ip, record.port)).collect());
@@ -125,8 +119,11 @@ mod tests {
 
     #[test]
     fn the_record_of_a_service_has_its_scheme_and_name() {
-        assert_eq!(record_name(Scheme::Http, "example.com", ""), "_etcd-server._tcp.example.com");
-        assert_eq!(record_name(Scheme::Https, "example.com", "a"), "_etcd-server-ssl-a._tcp.example.com");
+        assert_eq!(srv::record_name(SERVICE, false, "", "example.com"), "_etcd-server._tcp.example.com");
+        assert_eq!(
+            srv::record_name(SERVICE, true, "a", "example.com"),
+            "_etcd-server-ssl-a._tcp.example.com"
+        );
     }
 
     #[test]

@@ -1,21 +1,12 @@
 //! A registry behind a URL, with the keys of etcd's first API.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use etcdkit::TlsPem;
-use rustls::pki_types::ServerName;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::join::{Registered, Trouble};
+use crate::http::{self, Server};
 
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A registry answers with some hundred bytes a member; something else must not fill the memory.
+/// A registry answers with some hundred bytes a member.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 const OK: u16 = 200;
@@ -98,44 +89,20 @@ impl TokenUrl {
     }
 
     async fn ask(&self, method: &str, below: &str, form: &str) -> Result<(u16, String), Trouble> {
-        let asked = tokio::time::timeout(TIMEOUT, self.talk(method, below, form)).await;
-        asked.unwrap_or_else(|_| Err(format!("no answer within {TIMEOUT:?}"))).map_err(Trouble::Silent)
-    }
-
-    async fn talk(&self, method: &str, below: &str, form: &str) -> Result<(u16, String), String> {
-        let host = self.host.trim_matches(['[', ']']);
-        let connection = TcpStream::connect((host, self.port)).await.map_err(|error| error.to_string())?;
-        let request = format!(
-            "{method} {}{below} HTTP/1.0\r\nHost: {}:{}\r\nAccept: application/json\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-            self.path,
-            self.host,
-            self.port,
+        let address = format!("{}:{}", self.host, self.port);
+        let tls = self.encrypted.then(TlsPem::default);
+        let server = Server { address: &address, tls: tls.as_ref(), answer_bytes_max: ANSWER_BYTES_MAX };
+        let headers = format!(
+            "Accept: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
             form.len()
         );
-        if !self.encrypted {
-            return exchange(connection, &request).await;
+        let line = format!("{method} {}{below}", self.path);
+        let answer = http::ask(&server, &line, &headers, form).await.map_err(Trouble::Silent)?;
+        match answer.cut {
+            Some(why) => Err(Trouble::Silent(why)),
+            None => Ok((answer.status, answer.body)),
         }
-        let config = TlsPem::default().client_config().map_err(|error| error.to_string())?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let connection = TlsConnector::from(Arc::new(config)).connect(name, connection).await;
-        exchange(connection.map_err(|error| error.to_string())?, &request).await
     }
-}
-
-/// HTTP/1.0 has no chunks to be put together.
-async fn exchange(
-    mut connection: impl AsyncRead + AsyncWrite + Unpin,
-    request: &str,
-) -> Result<(u16, String), String> {
-    connection.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-    let mut answer = Vec::new();
-    let read = connection.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
-    read.map_err(|error| error.to_string())?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("what answers does not speak HTTP")?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    Ok((status.ok_or("what answers does not speak HTTP")?, body.to_owned()))
 }
 
 fn read(body: &str) -> Result<Node, Trouble> {

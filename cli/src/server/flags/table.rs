@@ -284,19 +284,34 @@ pub(crate) static GROUPS: &[Group] = &[
     Group {
         name: "Profiling and monitoring",
         flags: &[
-            no_effect("enable-pprof", Bool, "false", "there is no Go runtime to profile"),
+            used(
+                "enable-pprof",
+                Bool,
+                "false",
+                "where the processor's time goes, at /debug/pprof on the client addresses",
+            ),
             used("metrics", Text, "basic", "basic, or extensive for the time of every call"),
             used("listen-metrics-urls", Text, "", "addresses for /metrics and the checks of health"),
-            no_effect("enable-distributed-tracing", Bool, "false", "this version exports no traces"),
-            no_effect(
+            used(
+                "enable-distributed-tracing",
+                Bool,
+                "false",
+                "send spans of calls to an OpenTelemetry collector",
+            ),
+            used(
                 "distributed-tracing-address",
                 Text,
                 "localhost:4317",
-                "this version exports no traces",
+                "where the collector takes OTLP over gRPC",
             ),
-            no_effect("distributed-tracing-service-name", Text, "etcd", "this version exports no traces"),
-            no_effect("distributed-tracing-instance-id", Text, "", "this version exports no traces"),
-            no_effect("distributed-tracing-sampling-rate", Int, "0", "this version exports no traces"),
+            used("distributed-tracing-service-name", Text, "etcd", "the service that the spans are of"),
+            used("distributed-tracing-instance-id", Text, "", "which instance of it; each has its own"),
+            used(
+                "distributed-tracing-sampling-rate",
+                Int,
+                "0",
+                "spans wanted of a million; traces that are sampled where they begin are sampled here",
+            ),
         ],
     },
     Group {

@@ -144,6 +144,21 @@ fn a_compaction_interrupted_by_a_restart_goes_on() {
     assert_eq!(rows.unwrap().len(), 2, "records at 3000 and 3001");
 }
 
+/// Key by key, each step would write pages all over the backend.
+#[test]
+fn compaction_removes_the_oldest_records_of_all_keys_first() {
+    let mut machine = Machine::new();
+    for number in 0..400 {
+        machine.put(&format!("k{}", number % 10), "v");
+    }
+    machine.compact(400).unwrap();
+    assert!(machine.store.compact_step_of(100).unwrap());
+    let (table, all) = (crate::backend::Table::Key, std::ops::Bound::Unbounded);
+    let rows = machine.backend.scan(table, all, all, usize::MAX).unwrap();
+    assert_eq!(rows.len(), 300);
+    assert_eq!(rows[0].0[..8], 102i64.to_be_bytes(), "revisions 2 to 101 are gone");
+}
+
 #[test]
 fn keys_alone_come_from_the_index_without_their_lease() {
     let mut machine = Machine::new();

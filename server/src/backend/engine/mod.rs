@@ -127,6 +127,33 @@ pub(super) fn traces(dir: &Path, kind: EngineKind) -> (PathBuf, Vec<PathBuf>) {
     }
 }
 
+/// Puts the data of one backend's directory in the place of another's. Both are closed.
+pub(super) fn exchange(
+    io: &Arc<dyn Io>,
+    from: &Path,
+    to: &Path,
+    kind: EngineKind,
+) -> Result<(), EngineError> {
+    match kind {
+        EngineKind::Redb => {
+            io.rename(&from.join(redb::FILE), &to.join(redb::FILE)).map_err(EngineError::new)?;
+            io.sync_dir(to).map_err(EngineError::new)
+        }
+        EngineKind::Sled => sled::exchange(io, from, to).map_err(EngineError::new),
+        EngineKind::Memory => Ok(()),
+    }
+}
+
+/// Takes back or finishes an exchange that was interrupted.
+pub(super) fn recover(io: &Arc<dyn Io>, dir: &Path, kind: EngineKind) -> std::io::Result<()> {
+    if kind == EngineKind::Sled { sled::recover(io, dir) } else { Ok(()) }
+}
+
+/// Removes directories of engines inside this one; files are left to the caller.
+pub(super) fn discard(dir: &Path) -> std::io::Result<()> {
+    sled::discard(dir)
+}
+
 /// Stands in for a view while the engine is compacted; nobody reads it.
 pub(super) struct NoView;
 

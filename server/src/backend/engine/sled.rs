@@ -28,6 +28,9 @@ use crate::io::{Io, IoFile, OpenMode};
 /// sled's directory in the backend's.
 pub(super) const DIR: &str = "sled";
 
+/// What that is called while another one takes its place.
+const OLD: &str = "sled.old";
+
 /// How often sled's own thread cleans its log.
 const CLEAN_INTERVAL_MS: u64 = 1000;
 
@@ -77,18 +80,64 @@ impl SledEngine {
 }
 
 fn open_once_released(config: &Config) -> sled::Result<Db> {
+    // sled wraps the refused lock in an error that tells nothing but its text.
+    let is_locked = |error: &sled::Error| matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"));
+    once_released(|| config.open(), is_locked)
+}
+
+/// Tries until another one's lock is gone, or for too long.
+fn once_released<T, E>(take: impl Fn() -> Result<T, E>, is_locked: impl Fn(&E) -> bool) -> Result<T, E> {
     let deadline = Instant::now() + RELEASE_WAIT_MAX;
     loop {
-        match config.open() {
-            // sled wraps the refused lock in an error that tells nothing but its text.
-            Err(sled::Error::Io(error))
-                if error.to_string().contains("could not acquire lock") && Instant::now() < deadline =>
-            {
-                std::thread::sleep(RELEASE_POLL);
-            }
-            opened => return opened,
+        match take() {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => std::thread::sleep(RELEASE_POLL),
+            taken => return taken,
         }
     }
+}
+
+/// As [`super::exchange`]. A directory cannot be replaced in one step as a file can: between the two renames there is none
+/// by the right name, and [`recover`] goes back to the old one.
+pub(super) fn exchange(io: &Arc<dyn Io>, from: &Path, to: &Path) -> std::io::Result<()> {
+    let (new, own, old) = (from.join(DIR), to.join(DIR), to.join(OLD));
+    // sled writes by path until its last thread has ended, and would do it in the other one's directory.
+    wait_until_released(io, &new)?;
+    wait_until_released(io, &own)?;
+    io.rename(&own, &old)?;
+    io.rename(&new, &own)?;
+    io.sync_dir(to)?;
+    remove_all(&old)
+}
+
+/// As [`super::recover`].
+pub(super) fn recover(io: &Arc<dyn Io>, dir: &Path) -> std::io::Result<()> {
+    let (own, old) = (dir.join(DIR), dir.join(OLD));
+    if !io.exists(&old)? {
+        return Ok(());
+    }
+    if io.exists(&own)? {
+        return remove_all(&old);
+    }
+    io.rename(&old, &own)?;
+    io.sync_dir(dir)
+}
+
+/// As [`super::discard`].
+pub(super) fn discard(dir: &Path) -> std::io::Result<()> {
+    remove_all(&dir.join(DIR))
+}
+
+/// What is sled's own has come to the disk without [`Io`], and goes so.
+fn remove_all(dir: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn wait_until_released(io: &Arc<dyn Io>, own: &Path) -> std::io::Result<()> {
+    let is_locked = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+    once_released(|| io.lock(&own.join("db")), is_locked).map(drop)
 }
 
 impl Engine for SledEngine {

@@ -313,6 +313,8 @@ fn readers_see_whole_runs_during_flushes(kind: EngineKind) {
 fn size_counts_records_and_compaction_keeps_them(kind: EngineKind) {
     let fixture = Fixture::new(kind);
     let backend = fixture.backend();
+    put(backend, [0], "not flushed yet, or just now");
+    assert!(backend.size().unwrap().total_bytes > 0);
     put(backend, 0..4000, &"x".repeat(1000));
     backend.flush().unwrap();
     let full = backend.size().unwrap();
@@ -527,4 +529,48 @@ fn engines_are_known_by_their_names() {
     }
     let error = "bolt".parse::<EngineKind>().unwrap_err();
     assert_eq!(error.to_string(), "unknown storage engine \"bolt\": it is one of redb, sled, memory");
+}
+
+#[test]
+fn the_records_of_another_take_the_place_of_the_own_ones() {
+    let source = Fixture::new(EngineKind::Memory);
+    put(source.backend(), 0..300, "theirs");
+    let mut copy = Vec::new();
+    source.backend().export(&mut copy).unwrap();
+    for kind in ON_DISK {
+        let mut fixture = Fixture::new(kind);
+        put(fixture.backend(), 200..400, "own");
+        // Twice, as what is left of the first time must not be in the way of the second.
+        for round in 0..2 {
+            let incoming = fixture.backend().receive(&mut copy.as_slice()).unwrap();
+            fixture.backend().replace(incoming).unwrap();
+            let get = |n| fixture.backend().get(Table::Key, &key(n)).unwrap();
+            assert_eq!(get(299).as_deref(), Some(&b"theirs"[..]), "{kind} {round}");
+            assert_eq!(get(300), None, "{kind} {round}");
+            put(fixture.backend(), 500..510, "after");
+        }
+        fixture.backend().flush().unwrap();
+        fixture.reopen();
+        assert_eq!(fixture.backend().get(Table::Key, &key(505)).unwrap().as_deref(), Some(&b"after"[..]));
+        assert_eq!(fixture.backend().get(Table::Key, &key(0)).unwrap().as_deref(), Some(&b"theirs"[..]));
+    }
+}
+
+/// sled's directory is replaced by two renames, and between them there is none.
+#[test]
+fn an_exchange_of_sleds_directories_that_was_interrupted_is_taken_back() {
+    let mut fixture = Fixture::new(EngineKind::Sled);
+    put(fixture.backend(), 0..3, "own");
+    fixture.backend().flush().unwrap();
+    fixture.backend = None;
+    let (own, old) = (fixture.dir.path().join("backend/sled"), fixture.dir.path().join("backend/sled.old"));
+    std::fs::rename(&own, &old).unwrap();
+    fixture.reopen();
+    assert_eq!(fixture.backend().get(Table::Key, &key(2)).unwrap().as_deref(), Some(&b"own"[..]));
+    // After the second rename the new one counts.
+    std::fs::create_dir(&old).unwrap();
+    std::fs::write(old.join("db"), "what was before").unwrap();
+    fixture.reopen();
+    assert!(!old.exists());
+    assert_eq!(fixture.backend().get(Table::Key, &key(2)).unwrap().as_deref(), Some(&b"own"[..]));
 }

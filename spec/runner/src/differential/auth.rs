@@ -149,14 +149,14 @@ impl Generator {
             9 => call("etcdserverpb.Auth/RoleList", AuthRoleListRequest {}),
             10 => call("etcdserverpb.Auth/RoleDelete", AuthRoleDeleteRequest { role: self.role() }),
             11..13 => {
-                let (key, range_end) = self.key_and_end();
+                let (key, range_end) = self.any_key_and_end();
                 let perm_type = self.random.random_range(0..3);
                 let perm = (!self.chance(30)).then_some(Permission { perm_type, key, range_end });
                 let request = AuthRoleGrantPermissionRequest { name: self.role(), perm };
                 call("etcdserverpb.Auth/RoleGrantPermission", request)
             }
             13 => {
-                let (key, range_end) = self.key_and_end();
+                let (key, range_end) = self.any_key_and_end();
                 let request = AuthRoleRevokePermissionRequest { role: self.role(), key, range_end };
                 call("etcdserverpb.Auth/RoleRevokePermission", request)
             }

@@ -48,6 +48,11 @@ impl Requests {
         matches!(self, Requests::Data | Requests::Limits)
     }
 
+    /// Whether those who ask have rights, or have none.
+    pub(super) fn asks_rights(self) -> bool {
+        matches!(self, Requests::Auth | Requests::Gateway)
+    }
+
     /// Bytes of a value that is large. With few bytes beside it one passes and two do not, so that it never depends on
     /// how a server counts what it wraps a request in.
     pub(super) fn large_value_bytes(self) -> Option<usize> {

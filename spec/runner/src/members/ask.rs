@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use etcdkit_proto::etcdserverpb::cluster_client::ClusterClient;
 use etcdkit_proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcdkit_proto::etcdserverpb::{
-    DefragmentRequest, HashKvRequest, MemberAddRequest, MemberRemoveRequest, StatusRequest,
+    DefragmentRequest, HashKvRequest, MemberAddRequest, MemberListRequest, MemberRemoveRequest, StatusRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -17,6 +17,7 @@ pub(crate) struct Asked {
     pub(crate) leads: bool,
     pub(crate) term: u64,
     pub(crate) applied: u64,
+    pub(crate) learns: bool,
 }
 
 /// The content of a member, in a number.
@@ -41,6 +42,7 @@ pub(super) async fn ask(endpoint: &str, timeout: Duration) -> Result<Asked> {
         leads: status.leader != 0 && status.leader == header.member_id,
         term: status.raft_term,
         applied: status.raft_applied_index,
+        learns: status.is_learner,
     })
 }
 
@@ -63,6 +65,13 @@ pub(super) async fn add(endpoint: &str, url: &str, timeout: Duration) -> Result<
     let request = MemberAddRequest { peer_ur_ls: vec![url.to_owned()], is_learner: false };
     let added = client.member_add(request).await?.into_inner();
     Ok(added.member.context("a member without an id")?.id)
+}
+
+/// The ids of the members that vote, by a read of the leader's list.
+pub(super) async fn voters(endpoint: &str, timeout: Duration) -> Result<Vec<u64>> {
+    let mut client = ClusterClient::new(channel(endpoint, timeout).await?);
+    let listed = client.member_list(MemberListRequest { linearizable: true }).await?.into_inner();
+    Ok(listed.members.iter().filter(|member| !member.is_learner).map(|member| member.id).collect())
 }
 
 /// Removes a member.

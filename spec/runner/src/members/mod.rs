@@ -22,11 +22,13 @@ use proxy::Net;
 /// Nothing here takes longer; a cluster that hangs fails instead. Generous for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that will be.
-const LOOK_PAUSE: Duration = Duration::from_millis(25);
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// How long one member may take to say what it is asked about itself.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
-/// A port that was free a moment ago may be taken by a connection of somebody else; so often a start is tried again.
+/// A port that was free a moment ago may be taken by a connection of somebody else; so often a start is tried again, after
+/// this.
 const STARTS_MAX: u32 = 5;
+const START_PAUSE: Duration = Duration::from_millis(200);
 /// The first line of a file of fail points.
 const FAIL_POINTS_TITLE: &str = "etcdkit fail points, for tests only";
 /// Lines of a member's log that a failure shows.
@@ -72,6 +74,26 @@ pub(crate) struct Members {
     folder: TempDir,
 }
 
+/// Sends a signal, as `kill` has it, to a process that this runner started.
+pub(crate) fn signal_process(pid: u32, signal: &str) -> Result<()> {
+    let status = std::process::Command::new("kill").args([signal, &pid.to_string()]).status()?;
+    if !status.success() {
+        bail!("the process {pid} does not take {signal}");
+    }
+    Ok(())
+}
+
+/// Looks until there is what is looked for; why there is not, after `patience`.
+pub(crate) async fn until<T>(patience: Duration, mut look: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        match look().await {
+            Err(_) if begun.elapsed() <= patience => tokio::time::sleep(LOOK_PAUSE).await,
+            seen => return seen,
+        }
+    }
+}
+
 impl Members {
     /// Starts the founders, and waits until there is a leader.
     pub(crate) async fn found(programs: &Programs, setup: Setup) -> Result<Members> {
@@ -104,7 +126,7 @@ impl Members {
             None => peer,
         };
         let folder = self.folder.path().join(format!("m{number}"));
-        std::fs::create_dir(&folder)?;
+        std::fs::create_dir_all(&folder)?;
         self.members.push(Member {
             name: format!("m{number}"),
             client,
@@ -252,16 +274,12 @@ impl Members {
 
     fn signal(&self, number: usize, signal: &str) -> Result<()> {
         let pid = self.pid(number).ok_or_else(|| anyhow!("m{number} has ended:\n{}", self.log(number)))?;
-        let status = std::process::Command::new("kill").args([signal, &pid.to_string()]).status()?;
-        if !status.success() {
-            bail!("m{number} does not take {signal}");
-        }
-        Ok(())
+        signal_process(pid, signal).with_context(|| format!("m{number}"))
     }
 
-    /// Arms one fail point of a member: `die`, or `stall` and milliseconds.
-    pub(crate) fn arm(&self, number: usize, point: &str, action: &str) -> Result<()> {
-        self.write_fail_points(number, &format!("{point} {action}\n"))
+    /// Tells a member what is to go wrong from now on: a line of its file of fail points.
+    pub(crate) fn say(&self, number: usize, line: &str) -> Result<()> {
+        self.write_fail_points(number, &format!("{line}\n"))
     }
 
     pub(crate) fn disarm(&self, number: usize) -> Result<()> {
@@ -301,11 +319,14 @@ impl Members {
         let mut starts = 1;
         while self.ask(number).await.is_err() {
             if let Some(status) = self.reap(number) {
-                let taken = self.log(number).contains("in use");
-                if !taken || starts >= STARTS_MAX {
+                // Who joins is told by whoever answers first, who may not have heard of it yet.
+                let passing = ["in use", "member count is unequal", "no match found for existing member"];
+                let log = self.log(number);
+                if starts >= STARTS_MAX || !passing.iter().any(|reason| log.contains(reason)) {
                     bail!("m{number} ended at its start with {status}:\n{}", self.log(number));
                 }
                 starts += 1;
+                tokio::time::sleep(START_PAUSE).await;
                 self.spawn(number)?;
             }
             if begun.elapsed() > PATIENCE {
@@ -318,16 +339,8 @@ impl Members {
 
     /// The member that leads, once a majority that runs agrees on one.
     pub(crate) async fn wait_for_leader(&mut self) -> Result<usize> {
-        let begun = Instant::now();
-        loop {
-            if let Some(leader) = self.leader().await {
-                return Ok(leader);
-            }
-            if begun.elapsed() > PATIENCE {
-                bail!("there is no leader after {PATIENCE:?}\n{}", self.logs());
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
+        let look = async || self.leader().await.context("there is no leader");
+        until(PATIENCE, look).await.with_context(|| format!("after {PATIENCE:?}\n{}", self.logs()))
     }
 
     /// The member that leads in the largest term, if one says so of itself.
@@ -358,39 +371,34 @@ impl Members {
         for number in numbers {
             wanted = self.ask(*number).await.map_or(0, |asked| asked.applied).max(wanted);
         }
-        let begun = Instant::now();
         for number in numbers {
-            while !self.ask(*number).await.is_ok_and(|asked| asked.applied >= wanted) {
-                if begun.elapsed() > PATIENCE {
-                    bail!("m{number} has not applied {wanted} after {PATIENCE:?}\n{}", self.logs());
-                }
-                tokio::time::sleep(LOOK_PAUSE).await;
-            }
+            let look = async || match self.ask(*number).await?.applied {
+                applied if applied < wanted => Err(anyhow!("it has applied {applied} of {wanted}")),
+                _ => Ok(()),
+            };
+            let level = until(PATIENCE, look).await;
+            level.with_context(|| format!("m{number} after {PATIENCE:?}\n{}", self.logs()))?;
         }
         Ok(())
     }
 
     /// Waits until these members hold the same keys at the same revision; the revision.
     pub(crate) async fn wait_for_equal_hashes(&self, numbers: &[usize]) -> Result<i64> {
-        let begun = Instant::now();
-        loop {
+        let look = async || {
             let mut hashes = Vec::new();
             for number in numbers {
-                hashes.push(ask::hash(&self.endpoint(*number), ASK_TIMEOUT).await.ok());
+                hashes.push(ask::hash(&self.endpoint(*number), ASK_TIMEOUT).await?);
             }
-            let equal = hashes.windows(2).all(|pair| pair[0] == pair[1]);
-            if let (true, Some(Some(hash))) = (equal, hashes.first()) {
-                return Ok(hash.revision);
+            match hashes.windows(2).all(|pair| pair[0] == pair[1]) {
+                true => Ok(hashes.first().context("no members")?.revision),
+                false => Err(anyhow!("the members do not hold the same: {hashes:?}")),
             }
-            if begun.elapsed() > PATIENCE {
-                bail!("the members do not hold the same after {PATIENCE:?}: {hashes:?}\n{}", self.logs());
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
+        };
+        until(PATIENCE, look).await.with_context(|| format!("after {PATIENCE:?}\n{}", self.logs()))
     }
 
     /// Puts a new member in the place of one that was removed: another id, another peer address, nothing on its disk.
-    pub(crate) async fn put_in_place(&mut self, number: usize, through: usize) -> Result<()> {
+    pub(crate) async fn put_in_place(&mut self, number: usize, through: &[usize]) -> Result<()> {
         let peer = free_address()?;
         let advertised = match &self.net {
             Some(net) => net.front(number, peer).await?,
@@ -399,19 +407,52 @@ impl Members {
         let member = &mut self.members[number];
         std::fs::remove_dir_all(member.folder.join("data"))?;
         (member.peer, member.advertised, member.child) = (peer, advertised, None);
-        let begun = Instant::now();
-        while let Err(error) =
-            ask::add(&self.endpoint(through), &format!("http://{advertised}"), ASK_TIMEOUT).await
-        {
-            if begun.elapsed() > PATIENCE {
-                return Err(error.context("add a member"));
+        self.join(number, through).await
+    }
+
+    /// One more member, announced by one of these.
+    pub(crate) async fn grow(&mut self, through: &[usize]) -> Result<()> {
+        let number = self.place().await?;
+        self.join(number, through).await
+    }
+
+    /// Announces a member by one of these and starts it.
+    async fn join(&mut self, number: usize, through: &[usize]) -> Result<()> {
+        let url = format!("http://{}", self.members[number].advertised);
+        let mut through = through.iter().copied().cycle();
+        let add = async || {
+            let through = through.next().context("nobody is left to add a member")?;
+            match ask::add(&self.endpoint(through), &url, ASK_TIMEOUT).await {
+                // The answer to an earlier try was lost.
+                Err(error) if format!("{error:#}").contains("Peer URLs already exists") => Ok(()),
+                added => added.map(drop),
             }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
+        };
+        until(PATIENCE, add).await.context("add a member")?;
         let pairs = self.initial_cluster();
         self.members[number].initial =
             vec![format!("--initial-cluster={pairs}"), "--initial-cluster-state=existing".into()];
         self.start(number)
+    }
+
+    /// Forgets the last member, which was removed from the cluster and ends by itself.
+    pub(crate) async fn drop_last(&mut self) -> Result<()> {
+        let last = self.members.len() - 1;
+        if self.members[last].child.is_some() {
+            self.wait_for_exit(last).await?;
+        }
+        let member = self.members.remove(last);
+        std::fs::remove_dir_all(member.folder).context("the files of a member that is gone")
+    }
+
+    /// The id of a member, once it says it.
+    pub(crate) async fn id(&self, number: usize) -> Result<u64> {
+        until(PATIENCE, async || Ok(self.ask(number).await?.id)).await
+    }
+
+    /// The ids of those that vote, as one of the members knows them; not of those that still learn.
+    pub(crate) async fn voters(&self, timeout: Duration) -> Result<Vec<u64>> {
+        ask::voters(&self.endpoint(0), timeout).await
     }
 
     /// Has a member announced and removed again that never starts.
@@ -419,15 +460,10 @@ impl Members {
         let Ok(nobody) = free_address() else { return };
         let endpoint = self.endpoint(through);
         let url = format!("http://{nobody}");
-        // Refused until all members have been connected for a while.
-        let begun = Instant::now();
-        while begun.elapsed() < timeout {
-            // The member that is asked may lose its leader meanwhile: then what was announced stays so, which does no harm.
-            if let Ok(id) = ask::add(&endpoint, &url, timeout).await {
-                let _ = remove(&endpoint, id, timeout).await;
-                return;
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
+        // Refused until all members have been connected for a while. The member that is asked may lose its leader meanwhile:
+        // then what was announced stays so, which does no harm.
+        if let Ok(id) = until(timeout, async || ask::add(&endpoint, &url, timeout).await).await {
+            let _ = remove(&endpoint, id, timeout).await;
         }
     }
 

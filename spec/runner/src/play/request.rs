@@ -25,7 +25,6 @@ const POSITIONAL: &[(&str, &[&str])] = &[
     ("also", &["*watch", "key"]),
     ("unwatch", &["*watch"]),
     ("progress", &["*watch"]),
-    ("blank", &["*watch"]),
     ("lock", &["@", "name"]),
     ("unlock", &["*lock"]),
     ("rpc_lock", &["@", "name"]),

@@ -106,6 +106,7 @@ impl Way {
                     self.unary("/etcdserverpb.Lease/LeaseRevoke", message).await?;
                 Ok(Answer::Revoked { revision: revision_of(answer.header) })
             }
+            Request::KeepAlive { lease } => self.keep_alive(*lease).await,
             Request::Compact { revision } => {
                 let message = pb::CompactionRequest { revision: *revision, physical: false };
                 let _: pb::CompactionResponse = self.unary("/etcdserverpb.KV/Compact", message).await?;
@@ -151,6 +152,32 @@ impl Way {
                     answer.responses.into_iter().filter_map(|response| response.response).map(done).collect();
                 Ok(Answer::Write { revision: revision_of(answer.header), succeeded: answer.succeeded, done })
             }
+        }
+    }
+
+    async fn keep_alive(&self, lease: i64) -> Result<Answer, Failed> {
+        match self {
+            Way::Raw(channel) => {
+                let mut client = pb::lease_client::LeaseClient::new(channel.clone());
+                let asking = async {
+                    let request = pb::LeaseKeepAliveRequest { id: lease };
+                    let requests = futures::stream::once(std::future::ready(request));
+                    // The stream stays open on this side until the answer is here, as clients have it.
+                    let requests = futures::StreamExt::chain(requests, futures::stream::pending());
+                    client.lease_keep_alive(requests).await?.into_inner().message().await
+                };
+                match tokio::time::timeout(RAW_TIMEOUT, asking).await {
+                    Ok(Ok(Some(answer))) => Ok(Answer::Kept { ttl: answer.ttl }),
+                    Ok(Ok(None)) => Err(Failed { why: "no answer".to_owned(), maybe: true }),
+                    Ok(Err(status)) => Err(Failed { why: status.to_string(), maybe: true }),
+                    Err(_) => Err(Failed { why: format!("no answer within {RAW_TIMEOUT:?}"), maybe: true }),
+                }
+            }
+            Way::Client(client) => match client.lease_client().keep_alive_once(lease).await {
+                Ok(answer) => Ok(Answer::Kept { ttl: answer.ttl() }),
+                Err(etcdkit::Error::LeaseKeepAliveError(_)) => Ok(Answer::Kept { ttl: 0 }),
+                Err(error) => Err(Failed { why: error.to_string(), maybe: true }),
+            },
         }
     }
 

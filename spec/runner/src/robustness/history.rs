@@ -88,6 +88,9 @@ pub(crate) enum Request {
     Revoke {
         lease: i64,
     },
+    KeepAlive {
+        lease: i64,
+    },
     Compact {
         revision: i64,
     },
@@ -103,10 +106,27 @@ pub(crate) enum Done {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Write { revision: i64, succeeded: bool, done: Vec<Done> },
-    Read { revision: i64, count: i64, more: bool, pairs: Vec<Pair> },
-    Granted { lease: i64 },
-    Revoked { revision: i64 },
+    Write {
+        revision: i64,
+        succeeded: bool,
+        done: Vec<Done>,
+    },
+    Read {
+        revision: i64,
+        count: i64,
+        more: bool,
+        pairs: Vec<Pair>,
+    },
+    Granted {
+        lease: i64,
+    },
+    Revoked {
+        revision: i64,
+    },
+    /// With its full time in seconds again; 0 when there is no such lease.
+    Kept {
+        ttl: i64,
+    },
     Compacted,
 }
 

@@ -8,10 +8,12 @@ mod check;
 mod clients;
 mod faults;
 mod history;
+mod regressions;
 mod traffic;
 mod watching;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -19,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use rand::rngs::{SmallRng, StdRng};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -31,12 +34,15 @@ use crate::server::Programs;
 use clients::{Watchmaker, Way};
 use faults::Fault;
 use history::{Answer, Call, History, Keys, Op, Outcome, Request, Watch};
-use traffic::{Client, Shared, Traffic};
+use regressions::Regression;
+use traffic::{Client, Load, Shared, Traffic};
 
 /// Traffic before the fault and after it.
 const TRAFFIC: Duration = Duration::from_secs(1);
 /// Answered requests a second before the fault, below which a run is void.
 const REQUESTS_PER_SECOND_MIN: u64 = 100;
+/// So often a run is begun that has been too slow before its fault.
+const SLOW_TRIES: usize = 3;
 /// Clients of one member each, and of all members: etcd's test has as many.
 const PINNED: usize = 6;
 const ROVING: usize = 2;
@@ -47,6 +53,8 @@ const WATCHERS_CLIENT: usize = 2;
 const TTL: i64 = 2;
 /// A judgement that takes longer makes the run void.
 const JUDGEMENT: Duration = Duration::from_secs(60);
+/// Longer than a run.
+const NEVER: Duration = Duration::from_secs(3600);
 /// How long those who hear everything may take to hear the end.
 const HEARING: Duration = Duration::from_secs(30);
 /// A write of the end may fail while a leader is found.
@@ -70,7 +78,14 @@ pub(crate) struct Options {
     /// Do it to the real etcd, which has no fail points: what the judge says of that shows what the judge is worth.
     #[arg(long)]
     oracle: bool,
-    /// Print the faults that there are, and end.
+    /// What once was wrong with etcd, in place of faults by chance: the number of its issue, or `all`. Each of them as often
+    /// as `--runs` says.
+    #[arg(long, conflicts_with_all = ["fault", "nodes"])]
+    regression: Option<String>,
+    /// Runs at a time: most of a run is waiting.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Print the faults and the regressions that there are, and end.
     #[arg(long)]
     list: bool,
     /// Write what was asked and answered in a run that fails into this file.
@@ -81,6 +96,19 @@ pub(crate) struct Options {
     keep_going: bool,
 }
 
+/// Nothing has gone wrong yet, and hardly anything was done: the machine has other work.
+#[derive(Debug)]
+struct TooSlow(u64);
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.0;
+        write!(f, "VOID: {rate} requests a second before the fault are less than {REQUESTS_PER_SECOND_MIN}")
+    }
+}
+
+impl std::error::Error for TooSlow {}
+
 /// What a run is to be.
 #[derive(Debug)]
 struct Plan {
@@ -88,8 +116,33 @@ struct Plan {
     make: Make,
     nodes: usize,
     traffic: Traffic,
+    load: Load,
     fault: Fault,
     flags: Vec<String>,
+    /// The issue of etcd that it is made after.
+    regression: Option<&'static str>,
+}
+
+impl Plan {
+    fn name(&self) -> String {
+        let what = format!("{} x {:?} {}", self.nodes, self.traffic, self.fault.name());
+        match self.regression {
+            Some(issue) => format!("{issue}: {what}"),
+            None => what,
+        }
+    }
+
+    /// The command that does it again.
+    fn repeat(&self) -> String {
+        let Plan { seed, nodes, fault, .. } = self;
+        match self.regression {
+            Some(issue) => format!("etcdkit-spec robustness --runs 1 --seed {seed} --regression {issue}"),
+            None => format!(
+                "etcdkit-spec robustness --runs 1 --seed {seed} --nodes {nodes} --fault '{}'",
+                fault.name()
+            ),
+        }
+    }
 }
 
 /// What a run was.
@@ -104,29 +157,40 @@ struct Done {
 pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     if options.list {
         let faults = Fault::deck(3, &mut SmallRng::seed_from_u64(0));
-        faults.iter().for_each(|fault| println!("{}", fault.name()));
+        faults.iter().chain(&Fault::LONG).for_each(|fault| println!("{}", fault.name()));
+        regressions::ALL.iter().for_each(|known| println!("--regression {}", known.issue));
         return Ok(true);
     }
     let seed = options.seed.unwrap_or_else(rand::random);
-    let (mut decks, mut passed): (BTreeMap<usize, Vec<Fault>>, BTreeMap<&str, u64>) = Default::default();
-    let (mut failures, mut requests, begun) = (Vec::new(), 0, Instant::now());
-    for number in 0..options.runs {
-        let seed = seed.wrapping_add(number);
-        let plan = plan(&options, seed, &mut decks)?;
-        let repeat = format!(
-            "etcdkit-spec robustness --runs 1 --seed {seed} --nodes {} --fault '{}'",
-            plan.nodes,
-            plan.fault.name()
-        );
+    let begun = Instant::now();
+    let plans = plans(&options, seed)?;
+    let (mut failures, mut requests, mut passed): (Vec<String>, usize, BTreeMap<&str, u64>) =
+        Default::default();
+    let (programs, dump) = (&programs, options.dump.as_deref());
+    let one = |(number, plan): (usize, Plan)| async move {
         let started = Instant::now();
-        let name = format!("{number:3} {} x {:?} {}", plan.nodes, plan.traffic, plan.fault.name());
-        match once(&plan, &programs, options.dump.as_deref()).await {
-            Ok(done) => {
-                let Done { calls, revisions, watches, rate } = done;
+        let mut outcome = once(&plan, programs, dump).await;
+        for _ in 1..SLOW_TRIES {
+            match &outcome {
+                Err(error) if error.root_cause().is::<TooSlow>() => {
+                    outcome = once(&plan, programs, dump).await
+                }
+                _ => break,
+            }
+        }
+        (number, plan, outcome, started.elapsed())
+    };
+    let mut runs =
+        futures::stream::iter(plans.into_iter().enumerate()).map(one).buffer_unordered(options.jobs.max(1));
+    let mut over = 0;
+    while let Some((number, plan, outcome, took)) = runs.next().await {
+        let name = format!("{number:3} {}", plan.name());
+        over += 1;
+        match outcome {
+            Ok(Done { calls, revisions, watches, rate }) => {
                 println!(
                     "ok   {name}: {calls} calls, {revisions} revisions, {watches} watches, {rate}/s before the fault \
-                     ({:.1?})",
-                    started.elapsed()
+                     ({took:.1?})"
                 );
                 requests += calls;
                 if let Some(point) = plan.fault.point() {
@@ -134,8 +198,8 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
                 }
             }
             Err(error) => {
-                println!("FAIL {name}: {error:#}\n     repeat: {repeat}");
-                failures.push(repeat);
+                println!("FAIL {name}: {error:#}\n     repeat: {}", plan.repeat());
+                failures.push(plan.repeat());
                 if !options.keep_going {
                     break;
                 }
@@ -145,14 +209,32 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     for (point, times) in &passed {
         println!("     {point}: {times}");
     }
+    failures.iter().for_each(|repeat| println!("     failed: {repeat}"));
     println!(
-        "{} runs from seed {seed}: {requests} calls judged, {} fail points passed, {} failures ({:.0?})",
-        options.runs,
+        "{over} runs from seed {seed}: {requests} calls judged, {} fail points passed, {} failures ({:.0?})",
         passed.len(),
         failures.len(),
         begun.elapsed()
     );
     Ok(failures.is_empty())
+}
+
+/// All runs, in order.
+fn plans(options: &Options, seed: u64) -> Result<Vec<Plan>> {
+    let Some(issue) = &options.regression else {
+        let mut decks = BTreeMap::new();
+        return (0..options.runs)
+            .map(|number| plan(options, seed.wrapping_add(number), &mut decks))
+            .collect();
+    };
+    let known: Vec<&Regression> =
+        regressions::ALL.iter().filter(|known| issue == "all" || known.issue == issue).collect();
+    if known.is_empty() {
+        bail!("no regression is called {issue}; see --list");
+    }
+    let make = if options.oracle { Make::Etcd } else { Make::Ours };
+    let rounds = (0..options.runs).flat_map(|round| known.iter().map(move |known| (round, known)));
+    Ok(rounds.map(|(round, known)| known.plan(make, seed.wrapping_add(round))).collect())
 }
 
 fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -> Result<Plan> {
@@ -163,7 +245,7 @@ fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -
         Some(nodes) => usize::try_from(nodes)?,
         None => *pick(&mut random, &[1, 3, 3, 3]),
     };
-    let traffic = *pick(&mut random, &Traffic::ALL);
+    let drawn = *pick(&mut random, &Traffic::ALL);
     let fault = match &options.fault {
         Some(name) => Fault::named(name).ok_or_else(|| anyhow!("no fault is called {name}; see --list"))?,
         // From a shuffled deck, so that nothing is left to chance for long.
@@ -171,14 +253,24 @@ fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -
             let deck = decks.entry(nodes).or_default();
             if deck.is_empty() {
                 *deck = Fault::deck(nodes, &mut random);
-                deck.retain(|fault| make == Make::Ours || fault.point().is_none());
+                deck.retain(|fault| make == Make::Ours || !fault.is_told());
                 deck.shuffle(&mut random);
             }
             deck.pop().context("an empty deck")?
         }
     };
+    let traffic = match fault {
+        _ if fault.needs_keep_alive() => Traffic::KeepAlive,
+        _ if fault.needs_large_values() => Traffic::EtcdPut,
+        _ => drawn,
+    };
+    let load = match fault.needs_large_values() {
+        // What is compacted does not make a state of several pieces.
+        true => Load { large_per_mille: 150, compaction_pause: NEVER, ..Load::default() },
+        false => Load::default(),
+    };
     let (heartbeat, election) = *pick(&mut random, &[(100, 1000), (50, 500)]);
-    let flags = vec![
+    let mut flags = vec![
         format!(
             "--snapshot-count={}",
             if fault.needs_short_log() { 50 } else { *pick(&mut random, &[50, 100, 1000]) }
@@ -191,7 +283,10 @@ fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -
         format!("--election-timeout={election}"),
         "--watch-progress-notify-interval=100ms".to_owned(),
     ];
-    Ok(Plan { seed, make, nodes, traffic, fault, flags })
+    if fault.needs_lenient_changes() {
+        flags.push("--strict-reconfig-check=false".to_owned());
+    }
+    Ok(Plan { seed, make, nodes, traffic, load, fault, flags, regression: None })
 }
 
 fn pick<'a, T>(random: &mut SmallRng, of: &'a [T]) -> &'a T {
@@ -223,7 +318,7 @@ async fn under_traffic(plan: &Plan, members: &mut Members, dump: Option<&Path>) 
     tokio::time::sleep(TRAFFIC).await;
     let rate = shared.answered.load(Ordering::Relaxed) * 1000 / TRAFFIC.as_millis() as u64;
     if rate < REQUESTS_PER_SECOND_MIN {
-        bail!("VOID: {rate} requests a second before the fault are less than {REQUESTS_PER_SECOND_MIN}");
+        return Err(TooSlow(rate).into());
     }
     let happened = plan.fault.happen(members, &mut random).await;
     if let Some(net) = members.net() {
@@ -260,6 +355,7 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         answered: AtomicU64::new(0),
         heard: AtomicI64::new(1),
         traffic: plan.traffic,
+        load: plan.load,
         ttl: TTL,
     });
     let (unheard, ended) = watch::channel(false);
@@ -342,7 +438,7 @@ async fn dismiss(crew: Crew, members: &Members) -> Result<History> {
         history.watches.extend(watcher.await?);
     }
     for number in numbers {
-        history.ends.push(end(&members.endpoint(number), &shared).await?);
+        history.ends.push(end(&members.endpoint(number), revision, &shared).await?);
     }
     Ok(history)
 }
@@ -363,15 +459,15 @@ async fn last_write(members: &Members, shared: &Shared) -> Result<Vec<Call>> {
     bail!("no write succeeded after the fault: {:?}", calls.last())
 }
 
-/// What one member holds.
-async fn end(endpoint: &str, shared: &Shared) -> Result<(i64, Vec<history::Pair>)> {
+/// What one member holds at a revision that all have heard of. Leases may still end after it.
+async fn end(endpoint: &str, at: i64, shared: &Shared) -> Result<(i64, Vec<history::Pair>)> {
     let way = Way::raw(endpoint)?;
     let mut last = None;
     for _ in 0..LAST_TRIES {
-        let read = Request::Read { keys: Keys::all(), revision: 0, limit: 0, serializable: true };
+        let read = Request::Read { keys: Keys::all(), revision: at, limit: 0, serializable: true };
         let call = way.call("end", shared.clock, read).await;
-        if let Outcome::Ok(Answer::Read { revision, pairs, .. }) = call.outcome {
-            return Ok((revision, pairs));
+        if let Outcome::Ok(Answer::Read { pairs, .. }) = call.outcome {
+            return Ok((at, pairs));
         }
         last = Some(call);
     }

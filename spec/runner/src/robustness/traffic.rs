@@ -22,6 +22,10 @@ const PAGE: i64 = 5;
 const LARGE_BYTES: usize = 32 << 10;
 /// Between two calls of a client; so that a run is about order and not about load.
 const PAUSE: Duration = Duration::from_millis(4);
+/// Puts in a thousand that are large.
+const LARGE_PER_MILLE: u32 = 20;
+/// Where watches begin, about the newest revision.
+const AROUND: i64 = 100;
 /// After a call that failed.
 const PAUSE_FAILED: Duration = Duration::from_millis(15);
 /// Between two compactions.
@@ -36,15 +40,55 @@ pub(crate) enum Traffic {
     EtcdPutDeleteLease,
     EtcdDelete,
     Kubernetes,
+    /// Objects that are created and deleted, and never updated.
+    CreateDelete,
+    /// Leases that are kept alive.
+    KeepAlive,
 }
 
 impl Traffic {
-    pub(crate) const ALL: [Traffic; 4] =
-        [Traffic::EtcdPut, Traffic::EtcdPutDeleteLease, Traffic::EtcdDelete, Traffic::Kubernetes];
+    /// Those that are drawn; [`Traffic::CreateDelete`] is that of one regression.
+    pub(crate) const ALL: [Traffic; 5] = [
+        Traffic::EtcdPut,
+        Traffic::EtcdPutDeleteLease,
+        Traffic::EtcdDelete,
+        Traffic::Kubernetes,
+        Traffic::KeepAlive,
+    ];
+
+    /// Whether it is about the objects of a registry.
+    fn of_objects(self) -> bool {
+        matches!(self, Traffic::Kubernetes | Traffic::CreateDelete)
+    }
 
     /// What its watchers look at.
     pub(crate) fn prefix(self) -> &'static str {
-        if self == Traffic::Kubernetes { REGISTRY } else { "key" }
+        if self.of_objects() { REGISTRY } else { "key" }
+    }
+}
+
+/// How much of it there is, and who looks on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Between two calls of a client.
+    pub(crate) pause: Duration,
+    /// Between two compactions.
+    pub(crate) compaction_pause: Duration,
+    /// Puts in a thousand that are large.
+    pub(crate) large_per_mille: u32,
+    /// Where watches begin, about the newest revision.
+    pub(crate) watched_from: (i64, i64),
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        let around = AROUND;
+        Load {
+            pause: PAUSE,
+            compaction_pause: COMPACTION_PAUSE,
+            large_per_mille: LARGE_PER_MILLE,
+            watched_from: (-around, around),
+        }
     }
 }
 
@@ -57,6 +101,7 @@ pub(crate) struct Shared {
     /// All revisions up to this one have been heard of by one of those who hear everything.
     pub(crate) heard: AtomicI64,
     pub(crate) traffic: Traffic,
+    pub(crate) load: Load,
     pub(crate) ttl: i64,
 }
 
@@ -101,17 +146,18 @@ impl Client {
     pub(crate) async fn run(mut self) -> Vec<Call> {
         while !self.shared.ended() {
             let request = match self.shared.traffic {
-                Traffic::Kubernetes => self.kubernetes(),
-                Traffic::EtcdPut => self.etcd(&[20, 5, 5, 60, 0, 10, 0, 0]),
-                Traffic::EtcdPutDeleteLease => self.etcd(&[15, 5, 5, 35, 10, 10, 15, 5]),
-                Traffic::EtcdDelete => self.etcd(&[15, 5, 5, 35, 30, 10, 0, 0]),
+                Traffic::Kubernetes | Traffic::CreateDelete => self.kubernetes(),
+                Traffic::EtcdPut => self.etcd(&[20, 5, 5, 60, 0, 10, 0, 0, 0]),
+                Traffic::EtcdPutDeleteLease => self.etcd(&[15, 5, 5, 35, 10, 10, 12, 4, 4]),
+                Traffic::EtcdDelete => self.etcd(&[15, 5, 5, 35, 30, 10, 0, 0, 0]),
+                Traffic::KeepAlive => self.etcd(&[10, 0, 0, 10, 0, 0, 30, 0, 50]),
             };
             let call = self.way.call(&self.name, self.shared.clock, request).await;
             let pause = match &call.outcome {
                 Outcome::Ok(answer) => {
                     self.shared.answered.fetch_add(1, Ordering::Relaxed);
                     self.learn(&call.request, answer);
-                    PAUSE
+                    self.shared.load.pause
                 }
                 _ => PAUSE_FAILED,
             };
@@ -132,8 +178,9 @@ impl Client {
         format!("key{}", self.random.random_range(0..KEYS)).into()
     }
 
-    /// A call by weights: read, serializable read, read of the past, put, delete, transaction, leased put, revocation.
-    fn etcd(&mut self, weights: &[u32; 8]) -> Request {
+    /// A call by weights: read, serializable read, read of the past, put, delete, transaction, leased put, revocation,
+    /// renewal.
+    fn etcd(&mut self, weights: &[u32; 9]) -> Request {
         let mut draw = self.random.random_range(0..weights.iter().sum());
         let choice = weights.iter().position(|weight| match draw.checked_sub(*weight) {
             None => true,
@@ -156,8 +203,9 @@ impl Client {
             6 => match self.lease.take() {
                 None => Request::Grant { ttl: self.shared.ttl },
                 Some(lease) => {
-                    // Used for a few keys.
-                    self.lease = Some(lease).filter(|_| self.random.random_bool(0.7));
+                    // Used for a few keys, unless it is kept alive.
+                    let keeps = self.shared.traffic == Traffic::KeepAlive;
+                    self.lease = Some(lease).filter(|_| keeps || self.random.random_bool(0.7));
                     write(Op::Put { key: self.key(), value: self.value(0), lease })
                 }
             },
@@ -165,8 +213,13 @@ impl Client {
                 None => Request::Grant { ttl: self.shared.ttl },
                 Some(lease) => Request::Revoke { lease },
             },
+            8 => match self.lease {
+                None => Request::Grant { ttl: self.shared.ttl },
+                Some(lease) => Request::KeepAlive { lease },
+            },
             _ => {
-                let bytes = if self.random.random_bool(0.02) { LARGE_BYTES } else { 0 };
+                let is_large = self.random.random_ratio(self.shared.load.large_per_mille, 1000);
+                let bytes = if is_large { LARGE_BYTES } else { 0 };
                 write(Op::Put { key: self.key(), value: self.value(bytes), lease: 0 })
             }
         }
@@ -215,7 +268,7 @@ impl Client {
             };
         }
         let pair = self.known[self.random.random_range(0..self.known.len())].clone();
-        let change = match draw < 85 {
+        let change = match self.shared.traffic == Traffic::Kubernetes && draw < 85 {
             true => Op::Put { key: pair.key.clone(), value: self.value(0), lease: 0 },
             false => Op::Delete(Keys::one(pair.key.clone())),
         };
@@ -227,6 +280,9 @@ impl Client {
     fn learn(&mut self, request: &Request, answer: &Answer) {
         match (request, answer) {
             (Request::Grant { .. }, Answer::Granted { lease }) => self.lease = Some(*lease),
+            (Request::KeepAlive { lease }, Answer::Kept { ttl: ..=0 }) => {
+                self.lease = self.lease.filter(|own| own != lease);
+            }
             (Request::Read { revision: 0, .. }, Answer::Read { revision, pairs, .. }) => {
                 self.seen = *revision;
                 self.known.clone_from(pairs);
@@ -264,7 +320,7 @@ pub(crate) async fn compact(way: Way, shared: Arc<Shared>, seed: u64) -> Vec<Cal
     let mut random = SmallRng::seed_from_u64(seed);
     let (mut calls, mut last) = (Vec::new(), 0);
     while !shared.ended() {
-        tokio::time::sleep(COMPACTION_PAUSE).await;
+        tokio::time::sleep(shared.load.compaction_pause).await;
         let revision = shared.heard.load(Ordering::SeqCst) - random.random_range(0..COMPACTION_LAG_MAX);
         if revision <= last {
             continue;

@@ -22,8 +22,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// Requests on their way: one for a watch, and progress.
 const REQUESTS: usize = 4;
-/// Where a watch begins, about the newest revision.
-const AROUND: i64 = 100;
 /// How long a watcher that begins anew each time looks.
 const LOOK: std::ops::Range<u64> = 200..2000;
 
@@ -157,7 +155,8 @@ pub(crate) async fn raw(name: String, channels: Vec<Channel>, shared: Arc<Shared
 
 fn draw(name: &str, number: usize, shared: &Shared, random: &mut SmallRng) -> Watch {
     let newest = shared.heard.load(Ordering::SeqCst);
-    let from = (newest + random.random_range(-AROUND..=AROUND)).max(1);
+    let (least, most) = shared.load.watched_from;
+    let from = (newest + random.random_range(least..=most)).max(1);
     let prefix = shared.traffic.prefix();
     let keys = match random.random_range(0..3) {
         0 => Keys::one(format!("{prefix}{}", random.random_range(0..10))),

@@ -119,7 +119,7 @@ impl Wire {
             }
             "txn" => self.txn(line).await,
             "grant" | "revoke" | "keepalive" | "ttl" | "leases" => self.lease(line).await,
-            "watch" | "unwatch" | "also" | "progress" | "blank" => self.watch(line).await,
+            "watch" | "unwatch" | "also" | "progress" => self.watch(line).await,
             "rpc" | "login" | "token" | "snapshot" => self.rpc(line).await,
             "rpc_lock" | "rpc_unlock" | "campaign" | "proclaim" | "leader" | "observe" | "resign" => {
                 self.concurrency(line).await

@@ -26,12 +26,11 @@ impl Wire {
         let stream =
             self.state.lock().await.streams.get(&stream).cloned().ok_or_else(|| anyhow!("no such watch"))?;
         let union = match line.verb.as_str() {
-            "also" => Some(RequestUnion::CreateRequest(create(line)?)),
-            "progress" => Some(RequestUnion::ProgressRequest(WatchProgressRequest {})),
-            "blank" => None,
+            "also" => RequestUnion::CreateRequest(create(line)?),
+            "progress" => RequestUnion::ProgressRequest(WatchProgressRequest {}),
             _ => {
                 let watch_id = line.get("watch_id").map_or(Ok(stream.watch_id), str::parse)?;
-                Some(RequestUnion::CancelRequest(WatchCancelRequest { watch_id }))
+                RequestUnion::CancelRequest(WatchCancelRequest { watch_id })
             }
         };
         send(&stream.requests, union).await?;
@@ -40,7 +39,7 @@ impl Wire {
 
     async fn open_stream(&self, line: &Line) -> Result<Line> {
         let (requests, receiver) = mpsc::channel(STREAM_REQUESTS);
-        send(&requests, Some(RequestUnion::CreateRequest(create(line)?))).await?;
+        send(&requests, RequestUnion::CreateRequest(create(line)?)).await?;
         let mut client = self.watch_client(line).await?;
         let mut responses = client.watch(ReceiverStream::new(receiver)).await?.into_inner();
         let first = responses.message().await?.context("the stream ended at once")?;
@@ -87,9 +86,9 @@ impl Wire {
     }
 }
 
-async fn send(requests: &mpsc::Sender<WatchRequest>, union: Option<RequestUnion>) -> Result<()> {
+async fn send(requests: &mpsc::Sender<WatchRequest>, union: RequestUnion) -> Result<()> {
     requests
-        .send(WatchRequest { request_union: union })
+        .send(WatchRequest { request_union: Some(union) })
         .await
         .map_err(|_| anyhow!("the watch stream is closed"))
 }

@@ -251,6 +251,15 @@ fn watches_keep_their_guarantees() {
 #[test]
 fn leases_live_for_their_time() {
     spoilt("leases", |history| history.watches[0].responses[5].arrived = 900_000_000);
+    // One that is kept alive lives longer, and is not gone before.
+    let kept = |at: u64, ttl| call(at, Request::KeepAlive { lease: 9 }, Outcome::Ok(Answer::Kept { ttl }));
+    spoilt("leases: 9 of 1 s ended", |history| history.calls.push(kept(500_000_000, 1)));
+    spoilt("leases: 9 was said to be gone", |history| {
+        history.calls.push(kept(800_000_000, 0));
+    });
+    let mut history = right();
+    history.calls.extend([kept(99_000_000, 1), kept(1_200_000_000, 0)]);
+    assert_eq!(check(&history).violations(), &[] as &[String]);
     // One that was revoked may.
     let mut history = right();
     history.watches[0].responses[5].arrived = 900_000_000;
