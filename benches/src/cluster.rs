@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use etcdkit_addresses::free_url;
 use etcdkit_proto::etcdserverpb::{PutRequest, StatusRequest, StatusResponse};
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message;
@@ -14,7 +15,7 @@ use prost::Message;
 use crate::Arguments;
 use crate::call::Connection;
 use crate::load::{self, Operation, Until};
-use crate::server::{Kind, cpu_of, free_port};
+use crate::server::{Kind, cpu_of};
 use crate::suite::Results;
 
 const MEMBERS: usize = 3;
@@ -79,8 +80,7 @@ impl<'a> Cluster<'a> {
         let data = tempfile::Builder::new().prefix("bench-").tempdir_in(disk)?;
         let mut addresses = Vec::new();
         for _ in 0..MEMBERS {
-            let url = || Ok::<_, anyhow::Error>(format!("http://127.0.0.1:{}", free_port()?));
-            addresses.push((url()?, url()?));
+            addresses.push((free_url()?, free_url()?));
         }
         let mut cluster = Cluster { kind, binary, data, members: Vec::new() };
         let peers: Vec<String> = addresses.iter().map(|(_, peer)| peer.clone()).collect();

@@ -1,6 +1,5 @@
 //! Starts a server as an operator would, on loopback and a data directory of its own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::ValueEnum;
+use etcdkit_addresses::free_address;
 use etcdkit_proto::etcdserverpb::PutRequest;
 use prost::Message;
 
@@ -71,7 +71,7 @@ impl Server {
         guard: &Guard,
     ) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("bench-").tempdir_in(disk)?;
-        let (client_port, peer_port) = (free_port()?, free_port()?);
+        let (client_port, peer_port) = (free_address()?.port(), free_address()?.port());
         let (child, first_put) =
             spawn(kind, binary, data.path(), (client_port, peer_port), flags, guard).await?;
         let (binary, flags, guard) = (binary.to_path_buf(), flags.to_vec(), guard.clone());
@@ -180,10 +180,6 @@ pub(crate) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
 fn endpoint(port: u16, guard: &Guard) -> String {
     let scheme = if guard.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://127.0.0.1:{port}")
-}
-
-pub(crate) fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn status_mib(status: &str, field: &str) -> anyhow::Result<f64> {

@@ -1,11 +1,12 @@
 //! A server for a test or a benchmark, as a process of its own on a free port.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use etcdkit_addresses::free_address;
 use tempfile::TempDir;
 
 /// How long it may take until it listens, on a loaded machine.
@@ -34,7 +35,7 @@ impl Server {
         command.args(flags);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
-        let mut server = Self { child, address: client, _data: data };
+        let mut server = Self { child, address: client.to_string(), _data: data };
         server.wait_until_it_listens()?;
         Ok(server)
     }
@@ -65,9 +66,4 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// An address nobody listens on.
-fn free_address() -> anyhow::Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }

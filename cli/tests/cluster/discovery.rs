@@ -1,9 +1,11 @@
 //! Clusters whose members are not written down beforehand.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use etcdkit_addresses::free_address;
 
 use crate::nodes::{Nodes, soon};
 
@@ -14,13 +16,9 @@ struct Registry {
     client: SocketAddr,
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 impl Registry {
     async fn start() -> Registry {
-        let (http, client) = (free_address(), free_address());
+        let (http, client) = (free_address().unwrap(), free_address().unwrap());
         let process = Command::new(env!("CARGO_BIN_EXE_etcdkit"))
             .arg("discovery-server")
             .args(["--listen", &http.to_string(), "--client-listen", &client.to_string()])

@@ -1,6 +1,5 @@
 //! Members as processes of their own, on addresses of their own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,8 +38,7 @@ pub(crate) async fn soon(what: &str, done: impl AsyncFn() -> bool) {
 }
 
 fn free_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    etcdkit_addresses::free_url().unwrap()
 }
 
 impl Nodes {

@@ -1,7 +1,7 @@
 //! The programs under test, and servers for them.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -199,6 +199,5 @@ fn wait_until_ready(child: &mut Child) {
 }
 
 pub(crate) fn free_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    etcdkit_addresses::free_url().unwrap()
 }

@@ -1,9 +1,10 @@
 //! A real etcd as a child process.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use etcdkit_addresses::{free_address, free_url};
 
 /// A running etcd; it ends with the value.
 pub struct Etcd {
@@ -27,8 +28,8 @@ impl Etcd {
     fn start_with_scheme(scheme: &str, flags: &[&str]) -> Option<Self> {
         let program = program()?;
         let folder = tempfile::tempdir().unwrap();
-        let endpoint = format!("{scheme}://127.0.0.1:{}", free_port());
-        let peer = format!("http://127.0.0.1:{}", free_port());
+        let endpoint = format!("{scheme}://{}", free_address().unwrap());
+        let peer = free_url().unwrap();
         let mut child = Command::new(program)
             .arg("--data-dir")
             .arg(folder.path().join("data"))
@@ -82,8 +83,4 @@ fn wait_until_ready(child: &mut Child) {
         seen.push('\n');
     }
     std::thread::spawn(move || log.for_each(drop));
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use etcdkit_addresses::free_address;
 use etcdkit_proto::etcdserverpb::CompactionRequest;
 use etcdkit_server::Server;
 use etcdkit_server::config::{Config, MemberUrl};
@@ -226,7 +227,7 @@ async fn calls_are_counted_with_their_codes() {
 
 #[tokio::test]
 async fn listeners_may_answer_one_kind_alone() {
-    let any = || vec![MemberUrl::http("127.0.0.1", free_port())];
+    let any = || vec![MemberUrl::http("127.0.0.1", free_address().unwrap().port())];
     let (http, metrics) = (any(), any());
     let config = Config {
         listen_client_http_urls: http.clone(),
@@ -244,11 +245,6 @@ async fn listeners_may_answer_one_kind_alone() {
     {
         assert_eq!(ask_at(&at(&metrics[0]), "GET", path, "", "").await.status(), status, "{path}");
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn is_let_in(connector: &TlsConnector, address: &str) -> bool {
 }
 
 fn free(scheme: Scheme) -> MemberUrl {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = etcdkit_addresses::free_address().unwrap().port();
     MemberUrl { scheme, ..MemberUrl::http("127.0.0.1", port) }
 }
 

@@ -1,12 +1,13 @@
 //! Servers under test: ours on each storage engine, and the oracle. Each runs as a child process on ports
 //! and in a data directory of its own, so that any number can run at once.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use etcdkit_addresses::free_address;
 use etcdkit_proto::etcdserverpb::kv_client::KvClient;
 use etcdkit_proto::etcdserverpb::maintenance_client::MaintenanceClient;
 use etcdkit_proto::etcdserverpb::{RangeRequest, StatusRequest};
@@ -124,7 +125,7 @@ impl Server {
     }
 
     fn spawn_others(&mut self) -> Result<()> {
-        let peers = (0..OTHERS).map(|_| free_address()).collect::<Result<Vec<_>>>()?;
+        let peers = (0..OTHERS).map(|_| free_address()).collect::<std::io::Result<Vec<_>>>()?;
         for (number, peer) in peers.iter().enumerate() {
             let client = format!("http://{}", free_address()?);
             let mut command = self.command(&format!("other{number}"), &client, *peer, &peers)?;
@@ -286,22 +287,4 @@ async fn answers(endpoint: &str) -> bool {
         // It serves, and wants to know who asks: authentication is on.
         Err(status) => status.code() == tonic::Code::InvalidArgument,
     }
-}
-
-/// Ports below those that the system gives to connections by itself: a server that is away for a while finds its port
-/// free when it comes back.
-const PORTS: std::ops::Range<u16> = 15_000..32_000;
-/// So many ports are tried; the range is nearly empty on any machine.
-const PORTS_TRIED: u32 = 100;
-
-/// An address nobody listens on. Another process could take it before the server does; the start then fails
-/// with a clear message and the run is repeated by hand.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    for _ in 0..PORTS_TRIED {
-        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(PORTS)));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    bail!("none of {PORTS_TRIED} ports between {} and {} is free", PORTS.start, PORTS.end)
 }

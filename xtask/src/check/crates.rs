@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit", &["etcdkit-proto"]),
     ("etcdkit-bridge", &["etcdkit", "etcdkit-proto"]),
     ("etcdkit-dispatch", &["etcdkit", "etcdkit-bridge", "etcdkit-proto", "etcdkit-server"]),
+    ("etcdkit-addresses", &[]),
     ("etcdkit-features", &[]),
     ("etcdkit-ffi", &["etcdkit-bridge", "etcdkit-dispatch", "etcdkit-features"]),
     ("etcdkit-server", &["etcdkit-proto"]),
@@ -19,14 +20,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-node", &["etcdkit", "etcdkit-bridge", "etcdkit-server"]),
     ("etcdkit-java", &["etcdkit-bridge", "etcdkit-dispatch"]),
     ("etcdkit-python", &["etcdkit", "etcdkit-bridge", "etcdkit-features", "etcdkit-server"]),
-    ("etcdkit-spec", &["etcdkit", "etcdkit-proto"]),
+    ("etcdkit-spec", &["etcdkit", "etcdkit-addresses", "etcdkit-proto"]),
     ("etcdkit-spec-driver", &["etcdkit"]),
     ("etcdkit-tour", &["etcdkit", "etcdkit-server"]),
     ("etcdkit-bench-sdk", &["etcdkit"]),
-    ("etcdkit-bench", &["etcdkit-proto"]),
+    ("etcdkit-bench", &["etcdkit-addresses", "etcdkit-proto"]),
     ("etcdkit-fuzz-targets", &["etcdkit-proto", "etcdkit-server"]),
     ("etcdkit-fuzz", &["etcdkit-fuzz-targets"]),
-    ("etcdkit-xtask", &[]),
+    ("etcdkit-xtask", &["etcdkit-addresses"]),
 ];
 
 pub(crate) fn check(tree: &Tree) -> anyhow::Result<Vec<String>> {

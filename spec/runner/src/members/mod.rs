@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use etcdkit_addresses::free_address;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::server::{Programs, free_address};
+use crate::server::Programs;
 pub(crate) use ask::{Asked, remove};
 use proxy::Net;
 
