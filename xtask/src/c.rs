@@ -6,14 +6,17 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::step::{Steps, command, installed, root};
+use crate::dist::{self, Profile};
+use crate::step::{Steps, command, installed, root, succeed};
 
 const INCLUDE: &str = "bindings/c/include";
 const HEADER: &str = "bindings/c/include/etcdkit.h";
-/// The library users get.
-const RELEASE: &str = "target/release";
-/// One that panics on demand.
-const DEBUG: &str = "target/debug";
+/// The library of the workspace.
+const BUILT: &str = "target/debug";
+/// What users get, and what is measured.
+const SHIPPED: &str = "target/dist";
+/// A library that panics on demand.
+const PANICKING: &str = "target/c/panicking";
 /// Where the programs are built.
 const OUT: &str = "target/c";
 const WARNINGS: &str = "-std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE";
@@ -28,14 +31,11 @@ pub(crate) fn steps(steps: &mut Steps) {
         steps.skip("c", "no C compiler is installed");
         return;
     }
-    steps.run(
-        "c: build a library that panics on demand",
-        "cargo build --locked --quiet -p etcdkit-ffi --features panic-injection",
-    );
+    steps.step("c: build a library that panics on demand", panicking);
     steps.step("c: exports are what the header declares", exports);
     steps.step("c: example, shared and static", || example().and_then(|()| run(&["first-static"])));
     steps.step("c: panics stay inside", || {
-        build_test("panic", DEBUG, "").and_then(|()| run(&["panic", HEADER]))
+        build_test("panic", PANICKING, "").and_then(|()| run(&["panic", HEADER]))
     });
     let (calls, clients, watches, forks) =
         match std::env::var_os("ETCDKIT_TEST_FULL").is_some_and(|full| full == "1") {
@@ -43,7 +43,7 @@ pub(crate) fn steps(steps: &mut Steps) {
             false => ("200000", "20000", "2000", "20"),
         };
     steps.step("c: random calls under AddressSanitizer and LeakSanitizer", || {
-        build_test("stress", DEBUG, SANITIZED)?;
+        build_test("stress", PANICKING, SANITIZED)?;
         run(&["stress", calls])
     });
     if !cfg!(target_os = "linux") {
@@ -51,19 +51,19 @@ pub(crate) fn steps(steps: &mut Steps) {
         return;
     }
     steps.step("c: opening and closing leaks nothing", || {
-        build_test("open_close", RELEASE, "-O2")?;
+        build_test("open_close", BUILT, "-O2")?;
         run(&["open_close", clients, watches])
     });
     steps.step("c: signals are the host's", || {
         cc(&format!("-O1 -I{INCLUDE} bindings/c/tests/signals.c -o {OUT}/signals -ldl"))?;
-        run(&["signals", &format!("{RELEASE}/libetcdkit_ffi.so")])
+        run(&["signals", &format!("{BUILT}/libetcdkit_ffi.so")])
     });
     steps.step("c: forked children have a library of their own", || {
-        build_test("fork", RELEASE, "-O1 -g")?;
+        build_test("fork", BUILT, "-O1 -g")?;
         run(&["fork", forks])
     });
     steps.step("c: callbacks may call and take their time", || {
-        build_test("callbacks", RELEASE, "-O1 -g")?;
+        build_test("callbacks", BUILT, "-O1 -g")?;
         run(&["callbacks"])
     });
 }
@@ -71,15 +71,24 @@ pub(crate) fn steps(steps: &mut Steps) {
 /// Builds the example with the shared and the static library, and runs the shared one.
 pub(crate) fn example() -> anyhow::Result<()> {
     let source = format!("-O2 -I{INCLUDE} examples/c/first.c");
-    cc(&format!("{source} -o {OUT}/first {}", linked(RELEASE)))?;
-    cc(&format!("{source} -o {OUT}/first-static {RELEASE}/libetcdkit_ffi.a {SYSTEM_LIBRARIES}"))?;
+    cc(&format!("{source} -o {OUT}/first {}", linked(BUILT)))?;
+    cc(&format!("{source} -o {OUT}/first-static {BUILT}/libetcdkit_ffi.a {SYSTEM_LIBRARIES}"))?;
     run(&["first"])
 }
 
 /// Measures what a call costs that does nothing, for `docs/boundary.md`.
 pub(crate) fn bench() -> anyhow::Result<()> {
-    cc(&format!("-O2 -I{INCLUDE} bindings/c/bench/echo.c -o {OUT}/echo {}", linked(RELEASE)))?;
+    cc(&format!("-O2 -I{INCLUDE} bindings/c/bench/echo.c -o {OUT}/echo {}", linked(SHIPPED)))?;
     run(&["echo"])
+}
+
+/// Builds the library that panics on demand where the ordinary one is built, takes it away and puts that one back.
+fn panicking() -> anyhow::Result<()> {
+    succeed("cargo build --locked --quiet -p etcdkit-ffi --features panic-injection")?;
+    fs::create_dir_all(root().join(PANICKING))?;
+    let name = format!("libetcdkit_ffi{}", std::env::consts::DLL_SUFFIX);
+    fs::copy(root().join(BUILT).join(&name), root().join(PANICKING).join(&name))?;
+    succeed(&dist::native(Profile::Dev))
 }
 
 /// Every function of the header is exported, and nothing else is.
@@ -90,7 +99,7 @@ fn exports() -> anyhow::Result<()> {
     let header = fs::read_to_string(root().join(HEADER))?;
     let name = regex::Regex::new(r"(?m)^[a-z][\w \*]*\b(etcdkit_\w+)\(")?;
     let declared: BTreeSet<String> = name.captures_iter(&header).map(|found| found[1].to_owned()).collect();
-    let output = command(&format!("nm -D --defined-only {RELEASE}/libetcdkit_ffi.so")).output()?;
+    let output = command(&format!("nm -D --defined-only {BUILT}/libetcdkit_ffi.so")).output()?;
     ensure!(output.status.success(), "nm: {}", String::from_utf8_lossy(&output.stderr));
     let symbols = String::from_utf8(output.stdout)?;
     let exported: BTreeSet<String> =

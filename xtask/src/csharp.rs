@@ -1,4 +1,4 @@
-//! The C# SDK: built by `dotnet` into `target/dotnet`, tested against the native library of the release build, and
+//! The C# SDK: built by `dotnet` into `target/dotnet`, tested against the native library of the workspace, and
 //! packed into `dist/nuget`.
 
 use std::path::Path;
@@ -90,11 +90,11 @@ pub(crate) fn pack(built: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A command whose program finds the native library, and our server, in the release build.
+/// A command whose program finds the native library, and our server, in the workspace's build.
 fn beside_library(line: &str) -> Command {
-    let release = root().join("target/release");
+    let built = root().join("target/debug");
     let mut program = command(line);
-    program.env("ETCDKIT_NATIVE", &release).env("ETCDKIT", release.join("etcdkit"));
+    program.env("ETCDKIT_NATIVE", &built).env("ETCDKIT", built.join("etcdkit"));
     program
 }
 

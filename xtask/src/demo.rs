@@ -20,7 +20,7 @@ struct Language {
 }
 
 const LANGUAGES: &[Language] = &[
-    Language { name: "Rust", program: "target/release/etcdkit-tour", built: || true },
+    Language { name: "Rust", program: "target/debug/etcdkit-tour", built: || true },
     Language {
         name: "Python",
         program: ".venv/bin/python examples/python/tour.py",
@@ -85,7 +85,7 @@ fn build(steps: &mut Steps, beside: Beside) {
         steps.skip("a first program in C", "no C compiler is installed");
     }
     if installed("python3") {
-        steps.step("build the Python package", || python::install(Profile::Release));
+        steps.step("build the Python package", || python::install(Profile::Dev));
     } else {
         steps.skip("build the Python package", "python3 is not installed");
     }
@@ -93,7 +93,7 @@ fn build(steps: &mut Steps, beside: Beside) {
         Some(built) => steps.step("csharp: build the tour", || built),
         None => steps.skip("csharp: build the tour", "dotnet is not installed"),
     }
-    go::build_tour(steps, Profile::Release);
+    go::build_tour(steps, Profile::Dev);
     java::build(steps);
     match beside.node {
         Some(built) => steps.step("build the Node package", || built),
@@ -104,14 +104,14 @@ fn build(steps: &mut Steps, beside: Beside) {
 /// The command that builds what Rust has in the tour, at once and with the features that Python's library is built
 /// with: cargo would compile what they share again for each.
 fn native() -> String {
-    let mut line = "cargo build --release --locked -p etcdkit-cli -p etcdkit-tour -p etcdkit-ffi".to_owned();
+    let mut line = "cargo build --locked -p etcdkit-cli -p etcdkit-tour -p etcdkit-ffi".to_owned();
     if node::missing().is_none() {
         line += " -p etcdkit-node";
     }
     if java::missing().is_none() {
         line += " -p etcdkit-java";
     }
-    line + " --features etcdkit-ffi/workspace-features"
+    line + " --features etcdkit-ffi/" + Profile::Dev.features()
 }
 
 /// Runs the tour in every language that was built.
@@ -134,8 +134,8 @@ pub(crate) fn show(endpoint: Option<&str>) -> anyhow::Result<()> {
 
 fn start(language: &Language, endpoint: Option<&str>) -> anyhow::Result<Child> {
     let mut program = command(language.program);
-    program.args(endpoint).env("ETCDKIT", root().join("target/release/etcdkit")).stdout(Stdio::piped());
-    program.env("ETCDKIT_NATIVE", root().join("target/release"));
+    program.args(endpoint).env("ETCDKIT", root().join("target/debug/etcdkit")).stdout(Stdio::piped());
+    program.env("ETCDKIT_NATIVE", root().join("target/debug"));
     program.spawn().with_context(|| format!("cannot start {}", language.program))
 }
 

@@ -65,9 +65,9 @@ pub(crate) fn fetch() -> anyhow::Result<()> {
     succeed(&format!("go mod download -C {TOUR_MODULE}"))
 }
 
-/// Everything CI runs; the native library is that of the release build.
+/// Everything CI runs; the native library is that of the workspace's build.
 pub(crate) fn steps(steps: &mut Steps) {
-    build(steps, Profile::Release);
+    build(steps, Profile::Dev);
     if missing().is_some() {
         return;
     }

@@ -34,13 +34,13 @@ pub(crate) fn build(steps: &mut Steps) {
         return;
     }
     steps.step("java: build", || {
-        let library = Profile::Release.folder().join(library());
+        let library = Profile::Dev.folder().join(library());
         let inputs = [library, root().join("bindings/java/src"), root().join("bindings/java/pom.xml")];
         // Maven takes ten seconds to find out that there is nothing to do.
         if up_to_date(&root().join(JAR), &inputs)? {
             return Ok(());
         }
-        place_library(Profile::Release)?;
+        place_library(Profile::Dev)?;
         run(&format!("{MAVEN} package -DskipTests -Dmaven.javadoc.skip=true"))?;
         place_jar()
     });

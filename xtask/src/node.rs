@@ -84,7 +84,7 @@ pub(crate) fn package(built: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What CI runs. The native library of the release build is there already.
+/// What CI runs. The native library of the workspace's build is there already.
 pub(crate) fn steps(steps: &mut Steps) {
     if let Some(why) = missing() {
         steps.skip("node", why);

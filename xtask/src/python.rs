@@ -33,8 +33,9 @@ pub(crate) fn install(profile: Profile) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&dist)?;
     }
     succeed(&format!(
-        ".venv/bin/maturin build --profile {} --features workspace-features --quiet --manifest-path bindings/python/Cargo.toml --out {PACKAGES}",
-        profile.name()
+        ".venv/bin/maturin build --profile {} --features {} --quiet --manifest-path bindings/python/Cargo.toml --out {PACKAGES}",
+        profile.name(),
+        profile.features()
     ))?;
     let wheel = wheel()?;
     succeed(&format!("{PYTHON} -m pip install --quiet --no-deps --force-reinstall {}", wheel.display()))

@@ -16,17 +16,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(&own).parent().expect("invariant: xtask is a member of the workspace").into()
 }
 
-/// How the release profile is built for the tour and the tests, which are made of waiting more than of computing:
-/// with full optimisation the first `make demo` takes a third longer. What is shipped and measured has a profile of its
-/// own.
-const QUICK_RELEASE: [(&str, &str); 2] =
-    [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_LTO", "off")];
-
 /// A command line, run in the root of the repository.
 pub(crate) fn command(line: &str) -> Command {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().expect("invariant: a command line names a program"));
-    command.args(words).current_dir(root()).envs(QUICK_RELEASE);
+    command.args(words).current_dir(root());
     command
 }
 

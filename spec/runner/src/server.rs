@@ -70,7 +70,7 @@ impl Kind {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Programs {
     /// Where our programs are: the server under test and the Rust driver.
-    #[arg(long, default_value = "target/release", global = true)]
+    #[arg(long, default_value = "target/debug", global = true)]
     pub(crate) built: PathBuf,
     /// The real etcd (built from spec/oracle).
     #[arg(long, default_value = "target/oracle/etcd", global = true)]

@@ -28,21 +28,32 @@ const MEBIBYTE: f64 = (1 << 20) as f64;
 pub(crate) enum Profile {
     /// What users download: optimised over all crates, which takes minutes a library.
     Dist,
-    /// What the tests have built anyway.
-    Release,
+    /// What the tour and the tests build.
+    Dev,
 }
 
 impl Profile {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Profile::Dist => "dist",
-            Profile::Release => "release",
+            Profile::Dev => "dev",
         }
     }
 
     /// Where cargo puts what it builds.
     pub(crate) fn folder(self) -> PathBuf {
-        root().join("target").join(self.name())
+        root().join(match self {
+            Profile::Dist => "target/dist",
+            Profile::Dev => "target/debug",
+        })
+    }
+
+    /// The feature of the libraries that are built by themselves, with which they share what the others are built of.
+    pub(crate) fn features(self) -> &'static str {
+        match self {
+            Profile::Dist => "workspace-features",
+            Profile::Dev => "test-features",
+        }
     }
 }
 
@@ -55,10 +66,7 @@ pub(crate) fn run(profile: Profile) -> anyhow::Result<()> {
 
 /// The steps that make the packages.
 pub(crate) fn build(steps: &mut Steps, profile: Profile) {
-    steps.run(
-        "dist: native code",
-        &format!("cargo build --profile {} --locked{}", profile.name(), what(profile)),
-    );
+    steps.run("dist: native code", &native(profile));
     steps.step("dist: bin", || binaries::make(profile));
     if installed("python3") {
         steps.step("dist: python", || python::install(profile));
@@ -87,16 +95,21 @@ pub(crate) fn build(steps: &mut Steps, profile: Profile) {
     steps.step("dist: sizes", || sizes(profile));
 }
 
+/// The command that builds what is compiled.
+pub(crate) fn native(profile: Profile) -> String {
+    format!("cargo build --profile {} --locked{}", profile.name(), what(profile))
+}
+
 /// What cargo builds, with the features that Python's library is built with: cargo would compile what they share again
-/// for each. The tests need the whole workspace anyway.
+/// for each. The tests need the whole workspace anyway, and have built it.
 fn what(profile: Profile) -> String {
     match profile {
-        Profile::Release => " --workspace".to_owned(),
+        Profile::Dev => " --workspace --features etcdkit-features/tests".to_owned(),
         Profile::Dist => NATIVE
             .iter()
             .filter(|package| in_workspace(package))
             .map(|package| format!(" -p {package}"))
-            .chain([" --features etcdkit-ffi/workspace-features".to_owned()])
+            .chain([format!(" --features etcdkit-ffi/{}", profile.features())])
             .collect(),
     }
 }
