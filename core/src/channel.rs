@@ -12,7 +12,7 @@ use tonic::transport::{self, Endpoint};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service};
 
-use crate::link::Link;
+use etcdkit_link::Link;
 
 /// Any service that answers gRPC requests, in place of a connection.
 pub type CustomChannel = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;

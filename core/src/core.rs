@@ -229,7 +229,7 @@ impl Core {
         R: Message + Default + 'static,
         S: Stream<Item = Q> + Send + 'static,
     {
-        let channel = slot.channel().await.map_err(Status::unavailable)?;
+        let channel = slot.channel().await.map_err(|cause| Status::unavailable(&*cause))?;
         let mut grpc = Grpc::new(channel).max_decoding_message_size(self.limits.receive);
         let mut request = with_metadata(requests, self.tokens().current());
         request.metadata_mut().insert("hasleader", MetadataValue::from_static("true"));
@@ -280,7 +280,7 @@ impl Core {
                 Ok(channel) => channel,
                 Err(cause) => {
                     slot.failed();
-                    let status = Status::unavailable(cause);
+                    let status = Status::unavailable(&*cause);
                     // Every endpoint has had its turn, and none can be reached: waiting on would only look like a hang.
                     if attempt + 1 >= endpoints && Instant::now() >= search_until {
                         return Err(Error::GRpcStatus(status));

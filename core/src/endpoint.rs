@@ -1,10 +1,9 @@
 //! One server address: how to reach it, whether it is worth trying, and its connection.
-//!
-//! Connections are made by one caller on behalf of all who wait, so that a dead server costs one connect timeout and
-//! not one for each call behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use etcdkit_link::{Kept, USER_AGENT};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
 use tonic::transport::Endpoint;
@@ -12,8 +11,8 @@ use tower::BoxError;
 
 use crate::channel::Channel;
 use crate::connector::Connector;
+use crate::dial::Dial;
 use crate::error::{Error, Result};
-use crate::link::{Dial, USER_AGENT};
 use crate::options::ConnectOptions;
 use crate::tls;
 
@@ -24,17 +23,11 @@ const DOWN_MAX: Duration = Duration::from_secs(2);
 
 /// One endpoint with its health and its connection.
 pub(crate) struct Slot {
-    name: String,
-    way: Way,
+    name: Arc<str>,
+    way: Arc<Way>,
     connect_timeout: Duration,
-    link: tokio::sync::Mutex<Link>,
+    channel: Kept<Channel>,
     health: Mutex<Health>,
-}
-
-#[derive(Default)]
-struct Link {
-    channel: Option<Channel>,
-    failed: Option<(Instant, String)>,
 }
 
 #[derive(Default)]
@@ -46,22 +39,21 @@ struct Health {
 impl Slot {
     pub(crate) fn new(address: &str, options: &ConnectOptions) -> Result<Self> {
         Ok(Self {
-            name: address.to_owned(),
-            way: Way::to(address, options)?,
+            name: address.into(),
+            way: Arc::new(Way::to(address, options)?),
             connect_timeout: options.connect_timeout,
-            link: tokio::sync::Mutex::default(),
+            channel: Kept::default(),
             health: Mutex::default(),
         })
     }
 
     /// A slot around a channel made elsewhere: it is never reconnected by us.
     pub(crate) fn fixed(channel: Channel) -> Self {
-        let link = Link { channel: Some(channel), failed: None };
         Self {
-            name: "channel".to_owned(),
-            way: Way::None,
+            name: "channel".into(),
+            way: Arc::new(Way::None),
             connect_timeout: Duration::ZERO,
-            link: tokio::sync::Mutex::new(link),
+            channel: Kept::of(channel),
             health: Mutex::default(),
         }
     }
@@ -71,43 +63,24 @@ impl Slot {
     }
 
     /// The connection, made now if there is none. An error means that nothing has been sent.
-    pub(crate) async fn channel(&self) -> Result<Channel, String> {
-        let asked = Instant::now();
-        let mut link = self.link.lock().await;
-        if let Some(channel) = link.channel.as_ref().filter(|channel| channel.is_usable()) {
-            return Ok(channel.clone());
-        }
-        if let Some((when, cause)) = &link.failed
-            && *when > asked
-        {
-            return Err(cause.clone());
-        }
-        let outcome = match timeout(self.connect_timeout, self.way.connect()).await {
-            Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => Err(deepest(&*error)),
-            Err(_) => Err(format!("no connection within {:?}", self.connect_timeout)),
+    pub(crate) async fn channel(&self) -> Result<Channel, Arc<str>> {
+        let connect = || {
+            let (name, way, patience) = (self.name.clone(), self.way.clone(), self.connect_timeout);
+            async move {
+                match timeout(patience, way.connect()).await {
+                    Ok(Ok(channel)) => Ok(channel),
+                    Ok(Err(error)) => Err(format!("{name}: {}", deepest(&*error))),
+                    Err(_) => Err(format!("{name}: no connection within {patience:?}")),
+                }
+            }
         };
-        match outcome {
-            Ok(channel) => {
-                link.channel = Some(channel.clone());
-                Ok(channel)
-            }
-            Err(cause) => {
-                let cause = format!("{}: {cause}", self.name);
-                link.failed = Some((Instant::now(), cause.clone()));
-                Err(cause)
-            }
-        }
+        self.channel.get(Channel::is_usable, connect).await
     }
 
     /// Forgets the connection, so that the next caller makes a new one. Calls in flight on it go on.
     pub(crate) fn disconnect(&self) {
-        if matches!(self.way, Way::None) {
-            return;
-        }
-        // Held only by a caller that is connecting: then there is nothing to forget.
-        if let Ok(mut link) = self.link.try_lock() {
-            link.channel = None;
+        if !matches!(*self.way, Way::None) {
+            self.channel.forget();
         }
     }
 

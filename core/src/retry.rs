@@ -6,11 +6,11 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use etcdkit_link::Unsent;
 use etcdkit_proto::{EtcdError, Retry};
 use tonic::{Code, Status};
 
 use crate::error::Error;
-use crate::link::Unsent;
 use crate::method::Class;
 
 /// First pause between two rounds over the endpoints; etcd's Go client waits as long.
@@ -89,16 +89,8 @@ fn definite(code: Code) -> bool {
 /// Whether the request provably never left: no connection was made for it, or the server refused its stream unread.
 pub(crate) fn never_sent(status: &Status) -> bool {
     has_cause(status, |error| {
-        error.is::<tonic::ConnectError>()
-            || ended_before(error)
-            || error.downcast_ref::<h2::Error>().is_some_and(refused_unread)
+        error.is::<tonic::ConnectError>() || ended_before(error) || etcdkit_link::never_sent(error)
     })
-}
-
-/// A server refuses a stream by itself, or, when it goes away, all above the last it has taken: only those fail with what
-/// it said then (RFC 9113, 6.8 and 8.7).
-fn refused_unread(error: &h2::Error) -> bool {
-    error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.is_remote()
 }
 
 /// Whether the failure tells no more than that the connection ended before it took the request.

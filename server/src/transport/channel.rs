@@ -1,9 +1,11 @@
 //! Connections to members, made when they are needed and kept.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use etcdkit_link::{Kept, Link};
 use futures::Stream;
 use http::uri::PathAndQuery;
 use parking_lot::Mutex;
@@ -11,26 +13,12 @@ use prost::Message;
 use tokio::sync::watch;
 use tonic::client::Grpc;
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
-use super::encrypted::Encrypted;
+use super::dial::Dial;
 use super::{CLUSTER_KEY, FROM_KEY, MESSAGE_BYTES_MAX, REMOVED, SERVICE, TO_KEY};
 use crate::tls::Outgoing;
-
-/// Time to connect. A member that is there answers in less; one that is gone should not hold up a call.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Silence after which a member is asked on the connection whether it is there, and the time it has to answer. A
-/// paused or unplugged member is found out this way; one that was killed is noticed at once.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Bytes on their way in one stream and in one connection before the receiver has taken them. Room for several
-/// appends, so that a link with some delay is kept busy.
-const STREAM_WINDOW_BYTES: u32 = 8 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
 /// What a connection carries. Bulk is kept apart so that heartbeats never wait behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,11 +124,11 @@ pub(crate) enum CallError {
     },
 }
 
-struct Link {
+struct Place {
     urls: Vec<String>,
     /// The URL in use; the next one is tried when it cannot be connected to.
     current: usize,
-    lanes: HashMap<Lane, Channel>,
+    lanes: HashMap<Lane, Arc<Kept<Link>>>,
 }
 
 /// The members that this one talks to. One for a server; shared.
@@ -148,14 +136,14 @@ pub(crate) struct Peers {
     cluster: String,
     from: String,
     tls: Option<Arc<Outgoing>>,
-    links: Mutex<HashMap<u64, Link>>,
+    places: Mutex<HashMap<u64, Place>>,
     /// Set once another member said that this one was removed.
     removed: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Peers").field("members", &self.links.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Peers").field("members", &self.places.lock().len()).finish_non_exhaustive()
     }
 }
 
@@ -167,7 +155,7 @@ impl Peers {
             cluster: format!("{cluster_id:x}"),
             from: format!("{member_id:x}"),
             tls,
-            links: Mutex::default(),
+            places: Mutex::default(),
             removed: watch::Sender::new(false),
         }
     }
@@ -184,11 +172,11 @@ impl Peers {
 
     /// Notes where a member is reached. Connections to other addresses are let go.
     pub(crate) fn place(&self, member: u64, urls: &[String]) {
-        let mut links = self.links.lock();
-        if links.get(&member).is_some_and(|link| link.urls == urls) {
+        let mut places = self.places.lock();
+        if places.get(&member).is_some_and(|place| place.urls == urls) {
             return;
         }
-        links.insert(member, Link { urls: urls.to_vec(), current: 0, lanes: HashMap::new() });
+        places.insert(member, Place { urls: urls.to_vec(), current: 0, lanes: HashMap::new() });
     }
 
     /// A call with one answer.
@@ -204,11 +192,11 @@ impl Peers {
         Res: Message + Default + 'static,
     {
         let answer = async {
-            let (mut grpc, request) = self.prepare(to, call, message)?;
+            let (mut grpc, request) = self.prepare(to, call, message).await?;
             grpc.ready().await.map_err(|error| unsent(to, &error))?;
             let path = path(to, call)?;
             let codec = ProstCodec::<Req, Res>::default();
-            grpc.unary(request, path, codec).await.map_err(|status| self.failed(to, call, &status))
+            grpc.unary(request, path, codec).await.map_err(|status| self.failed(to, &status))
         };
         match tokio::time::timeout(patience, answer).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
@@ -230,11 +218,11 @@ impl Peers {
         Requests: Stream<Item = Req> + Send + 'static,
     {
         let answers = async {
-            let (mut grpc, request) = self.prepare(to, call, requests)?;
+            let (mut grpc, request) = self.prepare(to, call, requests).await?;
             grpc.ready().await.map_err(|error| unsent(to, &error))?;
             let path = path(to, call)?;
             let codec = ProstCodec::<Req, Res>::default();
-            grpc.streaming(request, path, codec).await.map_err(|status| self.failed(to, call, &status))
+            grpc.streaming(request, path, codec).await.map_err(|status| self.failed(to, &status))
         };
         match tokio::time::timeout(patience, answers).await {
             Ok(answers) => answers.map(tonic::Response::into_inner),
@@ -242,9 +230,13 @@ impl Peers {
         }
     }
 
-    fn prepare<T>(&self, to: u64, call: Call, message: T) -> Result<(Grpc<Channel>, Request<T>), CallError> {
-        let channel = self.channel(to, call.lane())?;
-        let grpc = Grpc::new(channel)
+    async fn prepare<T>(
+        &self,
+        to: u64,
+        call: Call,
+        message: T,
+    ) -> Result<(Grpc<Link>, Request<T>), CallError> {
+        let grpc = Grpc::new(self.link(to, call.lane()).await?)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let mut request = Request::new(message);
@@ -257,22 +249,26 @@ impl Peers {
         Ok((grpc, request))
     }
 
-    fn channel(&self, to: u64, lane: Lane) -> Result<Channel, CallError> {
-        let mut links = self.links.lock();
-        let link = links.get_mut(&to).filter(|link| !link.urls.is_empty());
-        let link = link.ok_or_else(|| unsent(to, &"its address is not known"))?;
-        if let Some(channel) = link.lanes.get(&lane) {
-            return Ok(channel.clone());
-        }
-        let url = &link.urls[link.current % link.urls.len()];
-        let channel = open_lazily(url, self.tls.as_ref()).map_err(|why| unsent(to, &why))?;
-        link.lanes.insert(lane, channel.clone());
-        Ok(channel)
+    /// The connection for a lane, made now if there is none.
+    async fn link(&self, to: u64, lane: Lane) -> Result<Link, CallError> {
+        let (url, kept) = {
+            let mut places = self.places.lock();
+            let place = places.get_mut(&to).filter(|place| !place.urls.is_empty());
+            let place = place.ok_or_else(|| unsent(to, &"its address is not known"))?;
+            let url = place.urls[place.current % place.urls.len()].clone();
+            (url, Arc::clone(place.lanes.entry(lane).or_default()))
+        };
+        let tls = self.tls.clone();
+        let connect = async move || Dial::to(&url, tls.as_ref())?.connect().await;
+        let link = kept.get(Link::is_usable, connect).await;
+        link.map_err(|why| {
+            self.try_next_url(to, lane);
+            unsent(to, &why)
+        })
     }
 
-    fn failed(&self, to: u64, call: Call, status: &Status) -> CallError {
-        if never_connected(status) {
-            self.try_next_url(to, call.lane());
+    fn failed(&self, to: u64, status: &Status) -> CallError {
+        if never_sent(status) {
             return unsent(to, status.message());
         }
         let reason = status.message().to_owned();
@@ -288,10 +284,10 @@ impl Peers {
     }
 
     fn try_next_url(&self, to: u64, lane: Lane) {
-        let mut links = self.links.lock();
-        let Some(link) = links.get_mut(&to).filter(|link| link.urls.len() > 1) else { return };
-        if link.lanes.remove(&lane).is_some() {
-            link.current = (link.current + 1) % link.urls.len();
+        let mut places = self.places.lock();
+        let Some(place) = places.get_mut(&to).filter(|place| place.urls.len() > 1) else { return };
+        if place.lanes.remove(&lane).is_some() {
+            place.current = (place.current + 1) % place.urls.len();
         }
     }
 }
@@ -321,38 +317,7 @@ fn path(to: u64, call: Call) -> Result<PathAndQuery, CallError> {
     PathAndQuery::try_from(call.path()).map_err(|error| unsent(to, &error))
 }
 
-/// A channel that connects when it is used.
-fn open_lazily(url: &str, tls: Option<&Arc<Outgoing>>) -> Result<Channel, String> {
-    let describe = |error: tonic::transport::Error| error.to_string();
-    let Some(address) = url.strip_prefix("https://") else {
-        return Ok(endpoint(url).map_err(describe)?.connect_lazy());
-    };
-    let tls = tls.ok_or("its address is https, and this member has no TLS: see --peer-trusted-ca-file")?;
-    // The encryption is ours and not tonic's: the files it needs change.
-    let target = endpoint(&format!("http://{address}")).map_err(describe)?;
-    let connect = Encrypted::to(address, Arc::clone(tls))?;
-    Ok(target.connect_with_connector_lazy(connect))
-}
-
-fn endpoint(url: &str) -> Result<Endpoint, tonic::transport::Error> {
-    Ok(Endpoint::from_shared(url.to_owned())?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true))
-}
-
-/// Whether the request cannot have reached the member, because there was no connection to it.
-fn never_connected(status: &Status) -> bool {
-    let mut source = std::error::Error::source(status);
-    while let Some(error) = source {
-        if error.is::<tonic::ConnectError>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+/// Whether the member provably did nothing.
+fn never_sent(status: &Status) -> bool {
+    std::iter::successors(status.source(), |&error| error.source()).any(etcdkit_link::never_sent)
 }

@@ -6,7 +6,7 @@
 //! messages.
 
 mod channel;
-mod encrypted;
+mod dial;
 pub(crate) mod wire;
 
 pub(crate) use channel::{Call, CallError, Peers, ask_stranger};

@@ -9,7 +9,7 @@ use super::fresh;
 use crate::step::{command, root, succeed};
 
 /// The crates users take, from the ground up.
-const CRATES: &[&str] = &["etcdkit-proto", "etcdkit", "etcdkit-server"];
+const CRATES: &[&str] = &["etcdkit-proto", "etcdkit-link", "etcdkit", "etcdkit-server"];
 
 pub(super) fn make() -> anyhow::Result<()> {
     let folder = fresh("rust")?;

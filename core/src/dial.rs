@@ -3,14 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
+use etcdkit_link::{KeepAlive, Link, Settings};
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tower::{BoxError, Service};
 
-use super::Link;
-use super::life::KeepAlive;
 use crate::connector::{Connection, Connector};
 use crate::error::{Error, Result};
 use crate::options::ConnectOptions;
@@ -18,13 +17,16 @@ use crate::tls::TlsPem;
 
 /// HTTP/2 in the negotiation of TLS.
 const ALPN: &[u8] = b"h2";
+/// How much a server may send on one stream, and on all of a connection, before it is read.
+const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 5 << 20;
 
 /// Makes connections to one endpoint.
 pub(crate) struct Dial {
     target: Uri,
     way: Way,
     secret: Option<Secret>,
-    keep_alive: Option<KeepAlive>,
+    settings: Settings,
 }
 
 enum Way {
@@ -53,7 +55,12 @@ impl Dial {
             patience,
             while_idle: options.keep_alive_while_idle,
         });
-        Ok(Self { target, way, secret, keep_alive })
+        let settings = Settings {
+            stream_window: STREAM_WINDOW_BYTES,
+            connection_window: CONNECTION_WINDOW_BYTES,
+            keep_alive,
+        };
+        Ok(Self { target, way, secret, settings })
     }
 
     /// Makes a connection. An error means that no request was sent.
@@ -68,7 +75,7 @@ impl Dial {
             Some(secret) => secret.agree(stream).await?,
             None => stream,
         };
-        Ok(Link::over(stream, &self.target, self.keep_alive).await?)
+        Ok(Link::over(stream, &self.target, &self.settings).await?)
     }
 }
 

@@ -6,9 +6,10 @@
 //! was a third of the time of a call.
 
 mod answer;
-mod dial;
+mod kept;
 mod life;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -20,19 +21,16 @@ use h2::client::SendRequest;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, Uri, header, request};
 use http_body_util::BodyExt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{BoxError, Service};
 
-use crate::connector::Connection;
 use answer::Answer;
-pub(crate) use dial::Dial;
-pub(crate) use life::KeepAlive;
+pub use kept::Kept;
+pub use life::KeepAlive;
 
-/// How much a server may send on one stream, and on all of a connection, before it is read.
-const STREAM_WINDOW_BYTES: u32 = 2 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 5 << 20;
 /// Longest head or trailer of a response: a message of an error is in it.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
 /// What h2 takes on for a stream before it asks to wait; messages of calls are handed over whole.
@@ -40,14 +38,35 @@ const SEND_BUFFER_BYTES: usize = 1 << 20;
 /// Frames of a request that are looked at before it counts as one that goes on.
 const FRAMES_AT_ONCE: usize = 2;
 
-/// What the client calls itself.
-pub(crate) const USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("etcdkit/", env!("CARGO_PKG_VERSION")));
+/// What clients and members call themselves.
+pub const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("etcdkit/", env!("CARGO_PKG_VERSION")));
 
 /// The connection ended before the request was handed to it.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection ended before the request was sent")]
-pub(crate) struct Unsent(#[source] h2::Error);
+pub struct Unsent(#[source] h2::Error);
+
+/// Whether this is why a request provably did nothing: it never left, or the server refused its stream unread. A server
+/// refuses a stream by itself, or, when it goes away, all above the last it has taken: only those fail with what it said
+/// then (RFC 9113, 6.8 and 8.7).
+#[must_use]
+pub fn never_sent(error: &(dyn Error + 'static)) -> bool {
+    let refused = |error: &h2::Error| {
+        error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.is_remote()
+    };
+    error.is::<Unsent>() || error.downcast_ref().is_some_and(refused)
+}
+
+/// What a connection allows the server, and how it is watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes a server may send on one stream before they are read.
+    pub stream_window: u32,
+    /// The same on all streams together.
+    pub connection_window: u32,
+    /// When a silent connection is given up; `None` for never.
+    pub keep_alive: Option<KeepAlive>,
+}
 
 /// A connection. Clones share it; it ends when the last is gone and the last response is read.
 #[derive(Clone)]
@@ -61,29 +80,33 @@ pub struct Link {
 
 impl Link {
     /// Speaks HTTP/2 over a stream. Returns before the server has said anything.
-    async fn over(
-        stream: Connection,
+    ///
+    /// # Errors
+    /// The stream takes nothing.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         target: &Uri,
-        keep_alive: Option<KeepAlive>,
+        settings: &Settings,
     ) -> Result<Self, h2::Error> {
         let (stream, heard) = life::heard(stream);
         let (requests, connection) = h2::client::Builder::new()
-            .initial_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_window_size(settings.stream_window)
+            .initial_connection_window_size(settings.connection_window)
             .max_header_list_size(HEADERS_BYTES_MAX)
             .max_send_buffer_size(SEND_BUFFER_BYTES)
             .enable_push(false)
             .handshake(stream)
             .await?;
         let open = Arc::new(());
-        tokio::spawn(life::live(connection, keep_alive, heard, Arc::downgrade(&open)));
+        tokio::spawn(life::live(connection, settings.keep_alive, heard, Arc::downgrade(&open)));
         let scheme = target.scheme().cloned().unwrap_or(Scheme::HTTP);
         let authority = target.authority().cloned().unwrap_or_else(|| Authority::from_static("localhost"));
         Ok(Self { requests, scheme, authority, open })
     }
 
     /// Whether it takes requests: it has not ended, and the server has not asked to leave it.
-    pub(crate) fn is_usable(&self) -> bool {
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
         let mut nobody = Context::from_waker(std::task::Waker::noop());
         !matches!(self.requests.clone().poll_ready(&mut nobody), Poll::Ready(Err(_)))
     }
@@ -205,11 +228,12 @@ mod tests {
     use tokio_util::io::InspectWriter;
 
     use super::*;
-    use crate::retry;
 
     const PIPE_BYTES: usize = 64 << 10;
     const KEEP_ALIVE: KeepAlive =
         KeepAlive { interval: Duration::from_secs(10), patience: Duration::from_secs(3), while_idle: false };
+    const SETTINGS: Settings =
+        Settings { stream_window: 1 << 20, connection_window: 1 << 20, keep_alive: Some(KEEP_ALIVE) };
 
     type Call = (Request<RecvStream>, SendResponse<Bytes>);
 
@@ -219,10 +243,10 @@ mod tests {
         let writes = Arc::new(AtomicUsize::new(0));
         let counted = writes.clone();
         let count = move |_: &[u8]| _ = counted.fetch_add(1, Ordering::Relaxed);
-        let stream = Connection::new(InspectWriter::new(client, count));
+        let stream = InspectWriter::new(client, count);
         let target = Uri::from_static("http://server:2379");
         let server = tokio::spawn(h2::server::handshake(server));
-        let link = Link::over(stream, &target, Some(KEEP_ALIVE)).await.unwrap();
+        let link = Link::over(stream, &target, &SETTINGS).await.unwrap();
         (link, writes, server.await.unwrap().unwrap())
     }
 
@@ -253,10 +277,6 @@ mod tests {
             USER_AGENT,
         )]))
         .unwrap();
-    }
-
-    fn never_sent(error: BoxError) -> bool {
-        retry::never_sent(&Status::from_error(error))
     }
 
     #[tokio::test]
@@ -328,7 +348,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let error = calling.await.unwrap().unwrap_err();
         assert!(begun.elapsed() <= KEEP_ALIVE.interval * 2 + KEEP_ALIVE.patience, "{:?}", begun.elapsed());
-        assert!(!never_sent(error) && !link.is_usable());
+        assert!(!never_sent(&*error) && !link.is_usable());
     }
 
     #[tokio::test]
@@ -339,12 +359,12 @@ mod tests {
         server.abrupt_shutdown(Reason::NO_ERROR);
         let late = tokio::spawn(link.call(unary(2)));
         let serving = tokio::spawn(async move { while server.accept().await.is_some() {} });
-        assert!(never_sent(late.await.unwrap().unwrap_err()));
+        assert!(never_sent(&*late.await.unwrap().unwrap_err()));
         drop(call);
         serving.await.unwrap();
         let error = taken.await.unwrap().unwrap_err();
-        assert!(!never_sent(error));
+        assert!(!never_sent(&*error));
         assert!(!link.is_usable());
-        assert!(never_sent(link.call(unary(3)).await.unwrap_err()));
+        assert!(never_sent(&*link.call(unary(3)).await.unwrap_err()));
     }
 }

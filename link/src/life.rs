@@ -12,17 +12,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::io::InspectReader;
 
-use crate::connector::Connection;
-
 /// When a silent connection is pinged, and given up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KeepAlive {
+pub struct KeepAlive {
     /// Silence after which it is pinged.
-    pub(crate) interval: Duration,
+    pub interval: Duration,
     /// How long an answer may take.
-    pub(crate) patience: Duration,
+    pub patience: Duration,
     /// Also while no call is open.
-    pub(crate) while_idle: bool,
+    pub while_idle: bool,
 }
 
 /// When something was last read.
@@ -43,7 +41,9 @@ impl Heard {
 }
 
 /// The stream, and when it was last read.
-pub(super) fn heard(stream: Connection) -> (impl AsyncRead + AsyncWrite + Send + Unpin, Arc<Heard>) {
+pub(super) fn heard(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin,
+) -> (impl AsyncRead + AsyncWrite + Send + Unpin, Arc<Heard>) {
     let heard = Arc::new(Heard { since: Instant::now(), milliseconds: AtomicU64::new(0) });
     let noted = heard.clone();
     (InspectReader::new(stream, move |_: &[u8]| noted.now()), heard)
