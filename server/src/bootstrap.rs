@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{ClusterState, Config, ConfigError, MemberUrl};
+use crate::config::{ClusterState, Config, ConfigError, MemberUrl, are_same};
 use crate::data_dir::{Identity, member_id};
 use crate::tls::Outgoing;
 use crate::transport::wire::{MembersRequest, MembersResponse};
@@ -23,7 +23,8 @@ const FOUND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The ids of a member that starts for the first time.
 pub(crate) async fn identity(config: &Config, tls: Option<&Arc<Outgoing>>) -> Result<Identity, ConfigError> {
-    config.check_founding()?;
+    let checked = config.clone();
+    blocking(move || checked.check_founding()).await?;
     let members = config.initial_members()?;
     match config.initial_cluster_state {
         ClusterState::New => found(config, &members, tls).await,
@@ -81,33 +82,46 @@ async fn join(
     let known = ask_others(config, members, tls, JOIN_TIMEOUT).await;
     let known =
         known.map_err(|error| ConfigError(format!("cannot fetch cluster info from peer urls: {error}")))?;
+    let (name, members, told) = (config.name.clone(), members.clone(), known.clone());
+    let member_id = blocking(move || own_id(&name, &members, &told)).await?;
+    refuse_known(&known, member_id)?;
+    Ok(Identity { member_id, cluster_id: known.cluster_id })
+}
+
+/// The id under which the cluster knows the member with this name; all that it knows must be the ones named here. Blocks
+/// where names of hosts have to be looked up.
+fn own_id(
+    own: &str,
+    members: &BTreeMap<String, Vec<MemberUrl>>,
+    known: &MembersResponse,
+) -> Result<u64, ConfigError> {
     if known.members.len() != members.len() {
         return Err(ConfigError("error validating peerURLs: member count is unequal".to_owned()));
     }
     let mut own_id = None;
     for member in &known.members {
-        let mut theirs = member.peer_urls.clone();
-        theirs.sort();
-        let found = members.iter().find(|(_, urls)| {
-            let mut ours: Vec<String> = urls.iter().map(MemberUrl::to_string).collect();
-            ours.sort();
-            ours == theirs
-        });
-        let Some((name, _)) = found else {
+        let theirs: Vec<MemberUrl> =
+            member.peer_urls.iter().map(|url| MemberUrl::parse(url)).collect::<Result<_, _>>()?;
+        let Some((name, _)) = members.iter().find(|(_, urls)| are_same(urls, &theirs)) else {
             return Err(ConfigError(format!(
                 "error validating peerURLs: no match found for existing member ({:x}, [{}])",
                 member.id,
                 member.peer_urls.join(" ")
             )));
         };
-        if *name == config.name {
+        if name == own {
             own_id = Some(member.id);
         }
     }
-    let unknown = || ConfigError(format!("member {:?} was not added to the cluster before", config.name));
-    let member_id = own_id.ok_or_else(unknown)?;
-    refuse_known(&known, member_id)?;
-    Ok(Identity { member_id, cluster_id: known.cluster_id })
+    own_id.ok_or_else(|| ConfigError(format!("member {own:?} was not added to the cluster before")))
+}
+
+/// Names of hosts are looked up by the C library.
+async fn blocking<T: Send + 'static>(
+    check: impl FnOnce() -> Result<T, ConfigError> + Send + 'static,
+) -> Result<T, ConfigError> {
+    let checked = tokio::task::spawn_blocking(check).await;
+    checked.map_err(|error| ConfigError(format!("the check of addresses did not end: {error}")))?
 }
 
 /// What the first of the others that answers knows.

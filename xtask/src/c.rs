@@ -141,6 +141,8 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         .args(&arguments[1..])
         .current_dir(root())
         .env("RUST_BACKTRACE", "0")
+        // Cargo's search path leads to the ordinary library, before that of the program.
+        .env_remove("LD_LIBRARY_PATH")
         .env("ASAN_OPTIONS", "detect_leaks=1")
         .status()
         .with_context(|| format!("cannot start {}", program.display()))?;

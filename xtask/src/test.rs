@@ -129,11 +129,6 @@ fn spec(steps: &mut Steps) {
         "spec: the judge of the matrix, on etcd",
         &format!("{SPEC} authorization --server oracle --cases 5000"),
     );
-    // Every scenario by raw gRPC and by two languages: what a cluster adds is in the server and in the core.
-    steps.run(
-        "spec: every scenario on three members",
-        &format!("{SPEC} scenarios --servers ours-cluster --drivers wire,rust,python"),
-    );
     steps.run("spec: robustness of a cluster", &format!("{SPEC} robustness --runs 24"));
     steps.run("spec: connections cut at every byte", &format!("{SPEC} cuts --writes 10000"));
     // `--writers 200` and all drivers take a quarter of a minute each.

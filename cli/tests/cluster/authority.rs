@@ -63,8 +63,12 @@ impl Authority {
 
     /// The same with a serial number that a list can name.
     pub(crate) fn sign_numbered(&self, name: &str, serial: u64) -> (PathBuf, PathBuf) {
+        self.sign_for(name, "127.0.0.1", serial)
+    }
+
+    fn sign_for(&self, name: &str, host: &str, serial: u64) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.serial_number = Some(SerialNumber::from(serial));
         let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
@@ -76,7 +80,12 @@ impl Authority {
 
     /// The flags of a member that shows such a certificate and wants one of this authority from others.
     pub(crate) fn peer_flags(&self, name: &str) -> Vec<String> {
-        let (cert, key) = self.sign(name);
+        self.peer_flags_for(name, "127.0.0.1")
+    }
+
+    /// The same with a certificate for another host.
+    pub(crate) fn peer_flags_for(&self, name: &str, host: &str) -> Vec<String> {
+        let (cert, key) = self.sign_for(name, host, NUMBERS.fetch_add(1, Ordering::Relaxed));
         let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
         vec![
             flag("peer-cert-file", &cert),

@@ -6,6 +6,8 @@
 mod authority;
 mod disasters;
 mod discovery;
+#[cfg(target_os = "linux")]
+mod domain;
 mod faults;
 mod five;
 mod nodes;

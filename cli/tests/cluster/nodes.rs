@@ -76,23 +76,33 @@ impl Nodes {
         Nodes::found_with(count, flags, |url| url.replace("http://", "https://"))
     }
 
-    fn found_with(count: usize, flags: &[String], peer_url: impl Fn(&str) -> String) -> Nodes {
+    /// Gives founders that speak TLS with each other their addresses, and does not start them. They do not know each other,
+    /// but for what the flags say.
+    pub(crate) fn place_encrypted(count: usize, flags: &[String]) -> Nodes {
+        Nodes::place(count, flags, |url| url.replace("http://", "https://"))
+    }
+
+    fn place(count: usize, flags: &[String], peer_url: impl Fn(&str) -> String) -> Nodes {
         let mut nodes = Nodes { nodes: Vec::new(), dir: tempfile::tempdir().unwrap() };
         for number in 0..count {
             nodes.nodes.push(Node {
                 name: format!("m{number}"),
                 client_url: free_url(),
                 peer_url: peer_url(&free_url()),
-                arguments: Vec::new(),
+                arguments: flags.to_vec(),
                 process: None,
                 gone: false,
             });
         }
+        nodes
+    }
+
+    fn found_with(count: usize, flags: &[String], peer_url: impl Fn(&str) -> String) -> Nodes {
+        let mut nodes = Nodes::place(count, flags, peer_url);
         let cluster = nodes.initial_cluster();
         for node in &mut nodes.nodes {
-            node.arguments =
-                vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=new".into()];
-            node.arguments.extend_from_slice(flags);
+            node.arguments.push(format!("--initial-cluster={cluster}"));
+            node.arguments.push("--initial-cluster-state=new".into());
         }
         for number in 0..count {
             nodes.start(number);

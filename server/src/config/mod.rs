@@ -14,6 +14,7 @@ pub use urls::{MemberUrl, Scheme, parse_urls};
 use crate::backend::EngineKind;
 use crate::tls::{TlsError, TlsSettings, self_signed};
 use urls::UrlsByName;
+pub(crate) use urls::are_same;
 
 /// etcd refuses longer election timeouts: a cluster without a leader for that long helps nobody.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(50_000);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use super::ConfigError;
 
@@ -91,6 +91,21 @@ impl MemberUrl {
         Some((host, port))
     }
 
+    /// Whether both lead to the same place, one by a name and the other by an address perhaps, as etcd compares them. Asks the
+    /// name servers only where the texts differ, which blocks.
+    pub(crate) fn leads_where(&self, other: &MemberUrl) -> bool {
+        let addresses = |url: &MemberUrl| -> Vec<SocketAddr> {
+            url.host_and_port()
+                .and_then(|place| place.to_socket_addrs().ok())
+                .map_or_else(Vec::new, Iterator::collect)
+        };
+        self == other
+            || self.scheme == other.scheme && {
+                let others = addresses(other);
+                addresses(self).iter().any(|address| others.contains(address))
+            }
+    }
+
     /// Whether something can listen here: an IP address or localhost.
     pub(super) fn check_listen(&self) -> Result<(), ConfigError> {
         match self.scheme {
@@ -146,12 +161,13 @@ impl UrlsByName {
         !self.0.values().flatten().all(|url| seen.insert(url))
     }
 
-    /// The member must be told to others the way it is told to itself, else they would never meet.
+    /// The member must be told to others the way it is told to itself, else they would never meet. Blocks where names have
+    /// to be looked up.
     pub(super) fn check_advertised(&self, name: &str, advertised: &[MemberUrl]) -> Result<(), ConfigError> {
         let own = self.get(name).map(Vec::as_slice).unwrap_or_default();
         let join = |urls: Vec<String>| urls.join(",");
         let missing: Vec<String> =
-            own.iter().filter(|url| !advertised.contains(url)).map(|url| format!("{name}={url}")).collect();
+            own.iter().filter(|url| !is_among(url, advertised)).map(|url| format!("{name}={url}")).collect();
         if !missing.is_empty() {
             return Err(ConfigError(format!(
                 "--initial-cluster has {} but missing from --initial-advertise-peer-urls={}",
@@ -160,7 +176,7 @@ impl UrlsByName {
             )));
         }
         let missing: Vec<String> =
-            advertised.iter().filter(|url| !own.contains(url)).map(MemberUrl::to_string).collect();
+            advertised.iter().filter(|url| !is_among(url, own)).map(MemberUrl::to_string).collect();
         if !missing.is_empty() {
             return Err(ConfigError(format!(
                 "--initial-advertise-peer-urls has {} but missing from --initial-cluster={}",
@@ -172,11 +188,40 @@ impl UrlsByName {
     }
 }
 
+/// Whether one of these leads where it does.
+fn is_among(url: &MemberUrl, urls: &[MemberUrl]) -> bool {
+    urls.iter().any(|other| url.leads_where(other))
+}
+
+/// Whether two lists lead to the same places. Blocks where names have to be looked up.
+pub(crate) fn are_same(one: &[MemberUrl], other: &[MemberUrl]) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|url| is_among(url, other))
+        && other.iter().all(|url| is_among(url, one))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn urls_are_the_same_that_lead_to_the_same_places() {
+        let urls = |texts: &[&str]| -> Vec<MemberUrl> {
+            texts.iter().map(|text| MemberUrl::parse(text).unwrap()).collect()
+        };
+        let named = urls(&["http://localhost:1", "http://10.0.0.1:2"]);
+        assert!(are_same(&named, &urls(&["http://10.0.0.1:2", "http://127.0.0.1:1"])));
+        for other in [
+            &["http://127.0.0.1:1"][..],
+            &["https://127.0.0.1:1", "http://10.0.0.1:2"],
+            &["http://127.0.0.1:3", "http://10.0.0.1:2"],
+            &["http://127.0.0.1:1", "http://127.0.0.1:1"],
+        ] {
+            assert!(!are_same(&named, &urls(other)), "{other:?}");
+        }
+    }
 
     #[test]
     fn urls_are_refused_in_etcds_words() {

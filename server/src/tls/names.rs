@@ -47,16 +47,32 @@ pub(super) async fn check_address(certificate: &CertificateDer<'_>, address: IpA
         let valid: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
         return Err(format!("x509: certificate is valid for {}, not {address}", valid.join(", ")));
     }
-    for host in hosts.iter().filter(|host| !host.starts_with("*.")) {
+    let (wild, plain): (Vec<_>, Vec<_>) = hosts.iter().partition(|host| host.starts_with("*."));
+    for host in plain {
         let found = tokio::net::lookup_host((host.as_str(), 0)).await;
         if found.is_ok_and(|mut found| found.any(|found| found.ip().to_canonical() == address)) {
             return Ok(());
         }
     }
+    if !wild.is_empty() && any_is_name_of(&wild, &name_of(address).await) {
+        return Ok(());
+    }
     Err(format!(
         "tls: \"{address}\" does not match any of DNSNames {hosts:?}; --peer-skip-client-san-verification does \
          without the check"
     ))
+}
+
+/// What the system's files and the name servers call an address; the address itself where they do not know it.
+async fn name_of(address: IpAddr) -> String {
+    let asked = tokio::task::spawn_blocking(move || dns_lookup::lookup_addr(&address)).await;
+    asked.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+/// A wildcard stands for any number of labels here, as it does in etcd.
+fn any_is_name_of(wildcards: &[&String], name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    wildcards.iter().any(|wildcard| name.ends_with(&wildcard[1..]))
 }
 
 fn addresses_and_hosts(certificate: &CertificateDer<'_>) -> Result<(Vec<IpAddr>, Vec<String>), String> {
@@ -107,6 +123,18 @@ mod tests {
             assert!(check_allowed(&settings, &shown).is_err(), "{settings:?}");
         }
         assert_eq!(check_allowed(&TlsSettings::default(), &shown), Ok(()));
+    }
+
+    #[test]
+    fn a_wildcard_names_what_is_below_it() {
+        let wildcards = ["*.a.example".to_owned(), "*.b.example".to_owned()];
+        let wildcards: Vec<&String> = wildcards.iter().collect();
+        for name in ["m.a.example", "m.b.example.", "m.n.b.example"] {
+            assert!(any_is_name_of(&wildcards, name), "{name}");
+        }
+        for name in ["", "a.example", "ma.example", "m.a.example.com", "10.0.0.1"] {
+            assert!(!any_is_name_of(&wildcards, name), "{name}");
+        }
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) struct Options {
 
 /// Runs the program against each server; the answer is whether all went well.
 pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
-    let servers = if options.servers.is_empty() { Kind::ALL.to_vec() } else { options.servers };
+    let servers = if options.servers.is_empty() { Kind::SINGLE.to_vec() } else { options.servers };
     let mut passed = 0;
     for kind in &servers {
         let server = Server::start(*kind, &programs).await?;

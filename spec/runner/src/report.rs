@@ -56,10 +56,10 @@ pub(crate) fn compat(scenarios: &[Scenario], outcomes: &[Outcome]) -> String {
     let mut text = String::from(
         "# Compatibility\n\nWritten by the behaviour spec from its last full run (`make test`); do not edit.\n\n\
          A server column holds when the behaviour was seen in every language, a language column when it was seen on \
-         every server.\n`wire` is raw gRPC, `mixed` has each client of a scenario in another language. `–` means that \
-         the language's API has no way to say it, or that the server has no data to keep.\n",
+         every server.\n`wire` is raw gRPC, `mixed` has each client of a scenario in another language. Three members are \
+         played on by `wire`, Rust and Python. `–` means that the language's API has no way to say it, that the server \
+         has no data to keep, or that a cluster cannot do it.\n",
     );
-    // Those that took part: `--servers` may name three members too, which takes a while.
     let took_part = |server: &Kind| outcomes.iter().any(|outcome| outcome.server == *server);
     let servers: Vec<Kind> = Kind::EVERY.into_iter().filter(took_part).collect();
     let columns: Vec<&str> = columns(outcomes).into_iter().filter(|column| *column != PAIRS).collect();

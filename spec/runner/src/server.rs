@@ -36,8 +36,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What a run is against when nothing is named.
-    pub(crate) const ALL: [Kind; 4] = [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory];
+    /// Those of one member.
+    pub(crate) const SINGLE: [Kind; 4] = [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory];
     /// Every kind, in the order of the tables.
     pub(crate) const EVERY: [Kind; 5] =
         [Kind::Oracle, Kind::OursRedb, Kind::OursSled, Kind::OursMemory, Kind::OursCluster];
