@@ -88,9 +88,8 @@ fn definite(code: Code) -> bool {
 
 /// Whether the request provably never left: no connection was made for it, or the server refused its stream unread.
 pub(crate) fn never_sent(status: &Status) -> bool {
-    has_cause(status, |error| {
-        error.is::<tonic::ConnectError>() || ended_before(error) || etcdkit_link::never_sent(error)
-    })
+    etcdkit_link::never_sent(status)
+        || has_cause(status, |error| error.is::<tonic::ConnectError>() || ended_before(error))
 }
 
 /// Whether the failure tells no more than that the connection ended before it took the request.

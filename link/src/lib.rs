@@ -46,15 +46,16 @@ pub const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("etcdkit/",
 #[error("the connection ended before the request was sent")]
 pub struct Unsent(#[source] h2::Error);
 
-/// Whether this is why a request provably did nothing: it never left, or the server refused its stream unread. A server
-/// refuses a stream by itself, or, when it goes away, all above the last it has taken: only those fail with what it said
-/// then (RFC 9113, 6.8 and 8.7).
+/// Whether this or one of its causes says that a request provably did nothing: it never left, or the server refused its
+/// stream unread. A server refuses a stream by itself, or, when it goes away, all above the last it has taken: only those
+/// fail with what it said then (RFC 9113, 6.8 and 8.7).
 #[must_use]
 pub fn never_sent(error: &(dyn Error + 'static)) -> bool {
     let refused = |error: &h2::Error| {
         error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.is_remote()
     };
-    error.is::<Unsent>() || error.downcast_ref().is_some_and(refused)
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|error| error.is::<Unsent>() || error.downcast_ref().is_some_and(refused))
 }
 
 /// What a connection allows the server, and how it is watched.

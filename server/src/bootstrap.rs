@@ -102,7 +102,12 @@ fn own_id(
     for member in &known.members {
         let theirs: Vec<MemberUrl> =
             member.peer_urls.iter().map(|url| MemberUrl::parse(url)).collect::<Result<_, _>>()?;
-        let Some((name, _)) = members.iter().find(|(_, urls)| are_same(urls, &theirs)) else {
+        let written =
+            |urls: &[MemberUrl]| urls.len() == theirs.len() && urls.iter().all(|url| theirs.contains(url));
+        // Names are looked up only for one that is written otherwise.
+        let found = members.iter().find(|(_, urls)| written(urls));
+        let found = found.or_else(|| members.iter().find(|(_, urls)| are_same(urls, &theirs)));
+        let Some((name, _)) = found else {
             return Err(ConfigError(format!(
                 "error validating peerURLs: no match found for existing member ({:x}, [{}])",
                 member.id,

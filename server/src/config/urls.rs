@@ -190,7 +190,7 @@ impl UrlsByName {
 
 /// Whether one of these leads where it does.
 fn is_among(url: &MemberUrl, urls: &[MemberUrl]) -> bool {
-    urls.iter().any(|other| url.leads_where(other))
+    urls.contains(url) || urls.iter().any(|other| url.leads_where(other))
 }
 
 /// Whether two lists lead to the same places. Blocks where names have to be looked up.

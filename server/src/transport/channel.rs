@@ -1,11 +1,10 @@
 //! Connections to members, made when they are needed and kept.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcdkit_link::{Kept, Link};
+use etcdkit_link::{Kept, Link, never_sent};
 use futures::Stream;
 use http::uri::PathAndQuery;
 use parking_lot::Mutex;
@@ -315,9 +314,4 @@ fn unsent(to: u64, reason: &(impl std::fmt::Display + ?Sized)) -> CallError {
 
 fn path(to: u64, call: Call) -> Result<PathAndQuery, CallError> {
     PathAndQuery::try_from(call.path()).map_err(|error| unsent(to, &error))
-}
-
-/// Whether the member provably did nothing.
-fn never_sent(status: &Status) -> bool {
-    std::iter::successors(status.source(), |&error| error.source()).any(etcdkit_link::never_sent)
 }

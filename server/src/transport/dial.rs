@@ -17,7 +17,7 @@ use crate::tls::Outgoing;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 const SETTINGS: Settings = Settings {
-    // A member asks in messages and is answered in few bytes.
+    // Far more than members answer: an answer never waits for room.
     stream_window: 8 << 20,
     connection_window: 16 << 20,
     // A paused or unplugged member is found out this way; one that was killed is noticed at once.
