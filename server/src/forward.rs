@@ -5,12 +5,15 @@
 //! been executed, and is never sent again. And an answer counts here only once the local state has reached it, so that
 //! a client finds what it wrote on the member that it wrote to.
 
+mod batches;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
 
-use crate::answer;
+use batches::Batches;
+
 use crate::command::{Command, Outcome};
 use crate::raft::{ProposeError, RaftNode, ReadError};
 use crate::transport::wire::{self, FailureKind, LeaderFailure};
@@ -23,6 +26,7 @@ pub(crate) struct Forwarder {
     pub(crate) peers: Arc<Peers>,
     /// The longest an answer is waited for.
     pub(crate) timeout: Duration,
+    batches: Batches,
 }
 
 /// Why the leader did not answer as one.
@@ -46,17 +50,30 @@ pub(crate) enum ForwardError {
 }
 
 impl Forwarder {
+    /// A way from this member, whose answers are waited for no longer than `timeout`.
+    pub(crate) fn new(raft: RaftNode, peers: Arc<Peers>, timeout: Duration) -> Self {
+        Forwarder { raft, peers, timeout, batches: Batches::default() }
+    }
+
     /// Has the leader put a command into the log; returns when it has been applied here.
     pub(crate) async fn propose(&self, leader: u64, command: &Command) -> Result<Outcome, ForwardError> {
-        let request = wire::ProposeRequest { command: command.encode_to_vec().into() };
-        let response: wire::ProposeResponse = self.ask(leader, Call::Propose, request).await?;
-        if let Some(failure) = response.failure {
-            return Err(failed(failure));
+        let (answered, carry) = self.batches.join(leader, command.encode_to_vec().into());
+        if carry {
+            tokio::spawn(self.clone().carry());
         }
-        let outcome = answer::decode(response.outcome);
-        let outcome = outcome.ok_or_else(|| ForwardError::Lost("it cannot be read".to_owned()))?;
-        self.raft.applied(response.index).await;
+        let stops = || ForwardError::Lost("this member stops".to_owned());
+        let (index, outcome) = answered.await.unwrap_or_else(|_dropped| Err(stops()))?;
+        self.raft.applied(index).await;
         Ok(outcome)
+    }
+
+    /// Sends what waits until nothing does.
+    async fn carry(self) {
+        while let Some(mut batch) = self.batches.take() {
+            let request = wire::ProposeRequest { commands: std::mem::take(&mut batch.commands) };
+            let asked = self.ask(batch.leader, Call::Propose, request).await;
+            batch.answer(asked.map(|response: wire::ProposeResponse| response.answers));
+        }
     }
 
     /// Returns when the local state holds all that was acknowledged anywhere before the call.

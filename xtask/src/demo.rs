@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::process::{Child, Stdio};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
 
 use crate::dist::Profile;
@@ -39,66 +39,43 @@ struct Seen {
     error: Option<String>,
 }
 
-/// What was built beside the compiler; `None` where its tools are missing.
-struct Beside {
-    csharp: Option<anyhow::Result<()>>,
-    node: Option<anyhow::Result<()>>,
-}
-
 /// Builds what the tour needs, runs it in every language and compares what they saw.
 pub(crate) fn run(endpoint: Option<&str>) -> anyhow::Result<()> {
     let mut steps = Steps::default();
-    // The compiler's last crates wait for each other and leave processors idle: what needs no library is fetched and
-    // built meanwhile.
-    let beside = std::thread::scope(|scope| {
-        let building = scope.spawn(build_beside);
+    // The compiler's last crates wait for each other and leave processors idle.
+    steps.beside(build_beside, |steps| {
         steps.run("build the server, the command line and the libraries", &native());
-        building.join()
     });
-    build(&mut steps, beside.map_err(|_| anyhow!("what was built beside the compiler panicked"))?);
+    build(&mut steps);
     steps.finish()?;
     show(endpoint)
 }
 
-/// What is only fetched is told by the step that misses it.
-fn build_beside() -> Beside {
-    if installed("python3") {
-        let _ = python::environment();
+/// What needs no library to be fetched and built.
+fn build_beside(steps: &mut Steps) {
+    python::prepare(steps);
+    go::fetch(steps);
+    java::compile_classes(steps);
+    if csharp::present() {
+        steps.step("csharp: build the tour", csharp::build_tour);
+    } else {
+        steps.skip("csharp: build the tour", "dotnet is not installed");
     }
-    if go::missing().is_none() {
-        let _ = go::fetch();
-    }
-    if java::missing().is_none() {
-        let _ = java::compile_classes();
-    }
-    Beside {
-        csharp: csharp::present().then(csharp::build_tour),
-        node: node::missing().is_none().then(node::install),
-    }
+    node::build(steps);
 }
 
 /// The steps that make the programs of the tour around the libraries.
-fn build(steps: &mut Steps, beside: Beside) {
+fn build(steps: &mut Steps) {
     if installed("cc") {
         steps.step("a first program in C", crate::c::example);
     } else {
         steps.skip("a first program in C", "no C compiler is installed");
     }
     if installed("python3") {
-        steps.step("build the Python package", || python::install(Profile::Dev));
-    } else {
-        steps.skip("build the Python package", "python3 is not installed");
-    }
-    match beside.csharp {
-        Some(built) => steps.step("csharp: build the tour", || built),
-        None => steps.skip("csharp: build the tour", "dotnet is not installed"),
+        steps.step("python: build", || python::install(Profile::Dev));
     }
     go::build_tour(steps, Profile::Dev);
     java::build(steps);
-    match beside.node {
-        Some(built) => steps.step("build the Node package", || built),
-        None => steps.skip("build the Node package", "node or npm is not installed"),
-    }
 }
 
 /// The command that builds what Rust has in the tour, at once and with the features that Python's library is built

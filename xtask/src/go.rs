@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::dist::Profile;
-use crate::step::{Steps, command, installed, root, succeed};
+use crate::step::{Steps, command, installed, root};
 
 /// Starts the guided tour.
 pub(crate) const TOUR: &str = "target/go/tour";
@@ -61,8 +61,10 @@ fn build_program(steps: &mut Steps, module: &str, package: &str, program: &str) 
 }
 
 /// Downloads what the tour depends on.
-pub(crate) fn fetch() -> anyhow::Result<()> {
-    succeed(&format!("go mod download -C {TOUR_MODULE}"))
+pub(crate) fn fetch(steps: &mut Steps) {
+    if missing().is_none() {
+        steps.run("go: download", &format!("go mod download -C {TOUR_MODULE}"));
+    }
 }
 
 /// Everything CI runs; the native library is that of the workspace's build.

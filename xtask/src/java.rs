@@ -47,11 +47,17 @@ pub(crate) fn build(steps: &mut Steps) {
 }
 
 /// Fetches Maven's plugins and compiles what goes into the jar beside the native library.
-pub(crate) fn compile_classes() -> anyhow::Result<()> {
-    if built() {
-        return Ok(());
+pub(crate) fn compile_classes(steps: &mut Steps) {
+    if missing().is_none() && !built() {
+        steps.run("java: compile", &format!("{MAVEN} compile"));
     }
-    run(&format!("{MAVEN} compile"))
+}
+
+/// Checks how the sources are written.
+pub(crate) fn lint(steps: &mut Steps) {
+    if missing().is_none() {
+        steps.run("java: format", &format!("{MAVEN} spotless:check"));
+    }
 }
 
 /// Everything CI runs on the package that [`make`] made.
@@ -60,7 +66,6 @@ pub(crate) fn steps(steps: &mut Steps) {
         steps.skip("java", &format!("{program} is not installed"));
         return;
     }
-    steps.run("java: format", &format!("{MAVEN} spotless:check"));
     steps.run("java: tests", &format!("{MAVEN} test"));
     steps.step("java: the programs that are compared", make_bench);
 }

@@ -18,7 +18,7 @@ pub(crate) fn present() -> bool {
     missing().is_none() && root().join(FOLDER).join("lib/index.mjs").exists()
 }
 
-/// Fetches the pinned tools, unless they are there, and builds the SDK; the native library is built before.
+/// Fetches the pinned tools, unless they are there, and builds the SDK around the native library, which may be built later.
 pub(crate) fn install() -> anyhow::Result<()> {
     fetch()?;
     npm("run --silent build")?;
@@ -84,17 +84,30 @@ pub(crate) fn package(built: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What CI runs. The native library of the workspace's build is there already.
-pub(crate) fn steps(steps: &mut Steps) {
-    if let Some(why) = missing() {
-        steps.skip("node", why);
+/// Fetches the tools and builds what needs no native library.
+pub(crate) fn build(steps: &mut Steps) {
+    match missing() {
+        None => steps.step("node: fetch the tools and build", install),
+        Some(why) => steps.skip("node", why),
+    }
+}
+
+/// Checks what [`build`] has fetched and built.
+pub(crate) fn lint(steps: &mut Steps) {
+    if missing().is_some() {
         return;
     }
-    steps.step("node: fetch the tools and build", install);
     steps.step("node: declarations fit the contract", || npm("run --silent generate -- --check"));
     steps.step("node: biome", || npm("run --silent lint"));
     steps.step("node: types", || npm("run --silent types"));
     steps.step("node: documentation", || npm("run --silent docs"));
+}
+
+/// The tests, with the native library of the workspace's build.
+pub(crate) fn tests(steps: &mut Steps) {
+    if missing().is_some() {
+        return;
+    }
     steps.step("node: tests", || npm("run --silent test"));
     steps.step("bun: tests", || npm("run --silent test:bun"));
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail, ensure};
 
 use crate::dist::Profile;
-use crate::step::{command, root, succeed};
+use crate::step::{Steps, command, installed, root, succeed};
 
 /// Programs of the environment.
 pub(crate) const PYTHON: &str = ".venv/bin/python";
 const PACKAGES: &str = "dist/python";
 
 /// Makes the environment with its pinned tools, unless it is there already.
-pub(crate) fn environment() -> anyhow::Result<()> {
+fn environment() -> anyhow::Result<()> {
     let requirements = "bindings/python/requirements-dev.txt";
     let wanted = std::fs::read_to_string(root().join(requirements))?;
     let stamp = root().join(".venv/requirements-installed.txt");
@@ -23,6 +23,15 @@ pub(crate) fn environment() -> anyhow::Result<()> {
     succeed(&format!("{PYTHON} -m pip install --quiet --requirement {requirements}"))?;
     std::fs::write(stamp, wanted)?;
     Ok(())
+}
+
+/// The step that makes the environment.
+pub(crate) fn prepare(steps: &mut Steps) {
+    if installed("python3") {
+        steps.step("python: environment", environment);
+    } else {
+        steps.skip("python: environment", "python3 is not installed");
+    }
 }
 
 /// Builds the wheel into `dist/python` and installs it into the environment.

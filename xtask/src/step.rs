@@ -99,6 +99,17 @@ impl Steps {
         self.done.push((name.to_owned(), outcome, start.elapsed()));
     }
 
+    /// Runs others on a thread of their own while these run, for what waits for nothing of these; their steps are summed
+    /// up after these.
+    pub(crate) fn beside(&mut self, others: impl FnOnce(&mut Steps) + Send, these: impl FnOnce(&mut Steps)) {
+        let mut second = Steps::new(self.only.as_deref());
+        std::thread::scope(|scope| {
+            scope.spawn(|| others(&mut second));
+            these(self);
+        });
+        self.done.append(&mut second.done);
+    }
+
     /// Notes that a step cannot run on this machine.
     pub(crate) fn skip(&mut self, name: &str, why: &str) {
         if self.only.as_ref().is_none_or(|only| name.contains(only.as_str())) {

@@ -8,6 +8,8 @@ mod port;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::future::join_all;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use prost::Message;
@@ -30,7 +32,7 @@ use crate::read::GateError;
 use crate::transport::wire::{
     FailureKind, FollowingRequest, FollowingResponse, HashRequest, HashResponse, KnownMember, LeaderFailure,
     LeaseRequest, LeaseResponse, MembersRequest, MembersResponse, ProbeRequest, ProbeResponse,
-    ProposeRequest, ProposeResponse, ReadIndexRequest, ReadIndexResponse,
+    ProposalAnswer, ProposeRequest, ProposeResponse, ReadIndexRequest, ReadIndexResponse,
 };
 use crate::transport::{CLUSTER_KEY, Call, FROM_KEY, REMOVED, SERVICE, TO_KEY};
 use etcdkit_proto::EtcdError;
@@ -113,17 +115,25 @@ impl PeerService {
     }
 
     async fn propose(&self, request: ProposeRequest) -> Result<ProposeResponse, Status> {
-        let failed = |failure| Ok(ProposeResponse { failure: Some(failure), ..Default::default() });
+        let proposals = request.commands.into_iter().map(|command| self.propose_one(command));
+        Ok(ProposeResponse { answers: join_all(proposals).await })
+    }
+
+    async fn propose_one(&self, command: Bytes) -> ProposalAnswer {
+        let failed = |failure| ProposalAnswer { failure: Some(failure), ..Default::default() };
         if self.proposer.is_busy() {
             let reason = "too much is waiting to be applied".to_owned();
             return failed(LeaderFailure { kind: FailureKind::Busy as i32, leader: 0, reason });
         }
-        let command = Command::decode(request.command)
-            .map_err(|error| Status::invalid_argument(format!("a command that cannot be read: {error}")))?;
-        match self.proposer.propose_here(command).await {
-            Ok((index, outcome)) => {
-                Ok(ProposeResponse { index, outcome: answer::encode(outcome), failure: None })
+        let command = match Command::decode(command) {
+            Ok(command) => command,
+            Err(error) => {
+                let reason = format!("a command that cannot be read: {error}");
+                return failed(LeaderFailure { kind: FailureKind::Unknown as i32, leader: 0, reason });
             }
+        };
+        match self.proposer.propose_here(command).await {
+            Ok((index, outcome)) => ProposalAnswer { index, outcome: answer::encode(outcome), failure: None },
             Err(error) => failed(propose_failure(error)),
         }
     }

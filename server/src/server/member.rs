@@ -102,8 +102,7 @@ pub(super) async fn open_member(
         ..RaftOptions::new(member_id, io, data_dir.log())
     };
     let raft = RaftNode::start(options, Box::new(applier)).await?;
-    let forwarder =
-        Forwarder { raft: raft.clone(), peers: Arc::clone(&peers), timeout: config.request_timeout() };
+    let forwarder = Forwarder::new(raft.clone(), Arc::clone(&peers), config.request_timeout());
     let contact = Arc::new(Contact::new(member_id, raft.clone(), Arc::clone(&peers)));
     Ok(MemberParts {
         identity: data_dir.identity,

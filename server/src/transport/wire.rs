@@ -151,17 +151,25 @@ pub(crate) struct TransferResponse {
     pub(crate) refused: String,
 }
 
-/// Asks the leader to put a command into the log.
+/// Asks the leader to put commands into the log.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct ProposeRequest {
-    #[prost(bytes = "bytes", tag = "1")]
-    pub(crate) command: Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub(crate) commands: Vec<Bytes>,
 }
 
 /// Answers [`ProposeRequest`].
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct ProposeResponse {
-    /// Where the command stands in the log; 0 if it does not.
+    /// One for each command, in their order.
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) answers: Vec<ProposalAnswer>,
+}
+
+/// What became of a command.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct ProposalAnswer {
+    /// Where it stands in the log; 0 if it does not.
     #[prost(uint64, tag = "1")]
     pub(crate) index: u64,
     /// What applying it gave.

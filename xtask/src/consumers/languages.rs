@@ -47,7 +47,9 @@ pub(super) const CONSUMERS: &[Consumer] = &[
             std::fs::copy(root().join("Cargo.lock"), project.path("Cargo.lock"))?;
             let target = root().join("target/consumer");
             let mut build = project.command("cargo build --quiet --offline");
-            project::check(build.env("CARGO_TARGET_DIR", &target))?;
+            // Nobody debugs it.
+            build.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "false");
+            project::check(&mut build)?;
             Ok(project.command(&target.join("debug/program").display().to_string()))
         },
     },
