@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use etcdkit_authority::Authority;
 use etcdkit_proto::etcdserverpb::auth_client::AuthClient;
 use etcdkit_proto::etcdserverpb::{
     AuthEnableRequest, AuthUserAddRequest, AuthUserGrantRoleRequest, AuthenticateRequest, PutRequest,
 };
 use hdrhistogram::Histogram;
 use prost::Message;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tonic::transport::{Certificate, ClientTlsConfig};
 
 use crate::Arguments;
@@ -30,14 +30,14 @@ const PASSWORD: &str = "a password of the benchmark";
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!("| server | puts/s in the clear | p99 | puts/s with TLS and authentication | p99 |");
     println!("|---|---:|---:|---:|---:|");
-    let folder = tempfile::tempdir()?;
-    let (flags, authority) = certificates(folder.path())?;
+    let authority = Authority::new();
+    let flags = flags(&authority);
     for &kind in &arguments.servers {
         let binary = if kind == Kind::Etcd { &arguments.etcd } else { &arguments.etcdkit };
         let clear = Server::start(kind, binary, &arguments.disk).await?;
         let (clear_rate, clear_p99) = load(&clear.endpoint(), &Guard::default(), arguments.seconds).await?;
         drop(clear);
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&authority));
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&authority.pem));
         let mut guard = Guard { tls: Some(tls), token: None };
         let secured = Server::start_with(kind, binary, &arguments.disk, &flags, &guard).await?;
         guard.token = Some(enable(&secured.endpoint(), &guard).await?);
@@ -47,20 +47,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An authority and a certificate for the loopback; the flags that name them, and the authority.
-fn certificates(folder: &std::path::Path) -> anyhow::Result<(Vec<String>, String)> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&key)?.pem();
-    let issuer = Issuer::new(params, key);
-    let own = KeyPair::generate()?;
-    let cert = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&own, &issuer)?;
-    let (cert_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
-    std::fs::write(&cert_file, cert.pem())?;
-    std::fs::write(&key_file, own.serialize_pem())?;
-    let flags = [("--cert-file", cert_file), ("--key-file", key_file)];
-    Ok((flags.map(|(flag, path)| format!("{flag}={}", path.display())).to_vec(), authority))
+/// The flags of a server with a certificate for the loopback.
+fn flags(authority: &Authority) -> Vec<String> {
+    let own = authority.sign("etcd", &["127.0.0.1"]);
+    let files = [("--cert-file", "cert.pem", &own.cert), ("--key-file", "key.pem", &own.key)];
+    files.map(|(flag, file, text)| format!("{flag}={}", authority.write(file, text).display())).to_vec()
 }
 
 /// Makes a root, switches authentication on, and logs in.

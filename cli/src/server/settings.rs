@@ -44,7 +44,6 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
             .get("initial-cluster")
             .filter(|cluster| !cluster.is_empty())
             .map(str::to_owned),
-        initial_cluster_token: text(given, "initial-cluster-token").to_owned(),
         initial_cluster_state: cluster_state(given)?,
         peer_port: peer_port(given),
         strict_reconfig_check: flag(given, "strict-reconfig-check"),
@@ -53,36 +52,22 @@ pub(super) fn config(given: &Given) -> Result<Config, ParseError> {
         initial_corrupt_check: flag(given, "initial-corrupt-check") || gate(given, "InitialCorruptCheck"),
         corrupt_check_interval: corrupt_check_interval(given)?,
         compact_hash_check_interval: duration(given, "compact-hash-check-time")?,
-        heartbeat_interval: milliseconds(given, "heartbeat-interval")?,
-        election_timeout: milliseconds(given, "election-timeout")?,
-        snapshot_count: value(given, "snapshot-count")?,
-        quota_backend_bytes: value(given, "quota-backend-bytes")?,
         client_auto_tls: flag(given, "auto-tls"),
         grpc_keepalive_min_time: duration(given, "grpc-keepalive-min-time")?,
         self_signed_cert_validity_years: value(given, "self-signed-cert-validity")?,
-        max_txn_ops: value(given, "max-txn-ops")?,
-        max_request_bytes: value(given, "max-request-bytes")?,
-        // etcd's default is the largest number there is; a larger one than that is not.
-        max_concurrent_streams: value(given, "max-concurrent-streams")?,
-        grpc_keepalive_interval: duration(given, "grpc-keepalive-interval")?,
-        grpc_keepalive_timeout: duration(given, "grpc-keepalive-timeout")?,
         client_tls: client_tls(given),
         peer_tls: peer_tls(given),
         peer_auto_tls: flag(given, "peer-auto-tls"),
         cors: text(given, "cors").to_owned(),
         host_whitelist: text(given, "host-whitelist").to_owned(),
         enable_grpc_gateway: flag(given, "enable-grpc-gateway"),
-        bcrypt_cost: bcrypt_cost(given)?,
-        auth_token: text(given, "auth-token").to_owned(),
-        auth_token_ttl: value(given, "auth-token-ttl").map(Duration::from_secs)?,
-        compaction_batch_limit: value(given, "compaction-batch-limit")?,
-        compaction_sleep_interval: duration(given, "compaction-sleep-interval")?,
         warning_apply_duration: duration(given, "warning-apply-duration")?,
         warning_unary_request_duration: duration(given, "warning-unary-request-duration")?,
         metrics: metrics(given),
-        watch_progress_notify_interval: duration(given, "watch-progress-notify-interval")?,
         ..defaults
     };
+    config.set_each(|name| text(given, name)).map_err(|(name, why)| bad(given, name, why))?;
+    config.bcrypt_cost = known_cost(config.bcrypt_cost);
     let mode = text(given, "auto-compaction-mode");
     let retention = text(given, "auto-compaction-retention");
     config.auto_compaction =
@@ -133,10 +118,6 @@ where
 
 pub(super) fn duration(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
     parse_duration(text(given, name)).map_err(|error| bad(given, name, error))
-}
-
-fn milliseconds(given: &Given, name: &'static str) -> Result<Duration, ParseError> {
-    value(given, name).map(Duration::from_millis)
 }
 
 fn urls(given: &Given, name: &'static str) -> Result<Vec<etcdkit_server::config::MemberUrl>, ParseError> {
@@ -218,10 +199,9 @@ fn corrupt_check_interval(given: &Given) -> Result<Duration, ParseError> {
 }
 
 /// A cost that bcrypt does not have is replaced by the default, as in etcd.
-fn bcrypt_cost(given: &Given) -> Result<u32, ParseError> {
+fn known_cost(cost: u32) -> u32 {
     const KNOWN: std::ops::RangeInclusive<u32> = 4..=31;
-    let cost = value(given, "bcrypt-cost")?;
-    Ok(if KNOWN.contains(&cost) { cost } else { BCRYPT_COST_DEFAULT })
+    if KNOWN.contains(&cost) { cost } else { BCRYPT_COST_DEFAULT }
 }
 
 fn cluster_state(given: &Given) -> Result<ClusterState, ParseError> {

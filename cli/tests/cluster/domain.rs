@@ -4,12 +4,13 @@
 use std::net::Ipv4Addr;
 use std::process::Command;
 
+use etcdkit_authority::Authority;
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use tokio::net::UdpSocket;
 
-use crate::authority::Authority;
+use crate::authority::peer_flags;
 use crate::nodes::Nodes;
 
 const DOMAIN: &str = "cluster.test";
@@ -48,7 +49,7 @@ fn a_cluster_and_its_clients_find_each_other_by_a_domain() {
 #[ignore = "needs namespaces, in which a_cluster_and_its_clients_find_each_other_by_a_domain runs it"]
 async fn on_a_network_of_its_own() {
     let own = Authority::new();
-    let mut flags = own.peer_flags_for("member", &format!("*.{DOMAIN}"));
+    let mut flags = peer_flags(&own, "member", &format!("*.{DOMAIN}"));
     flags.push(format!("--discovery-srv={DOMAIN}"));
     let mut nodes = Nodes::place_encrypted(3, &flags);
     let mut records = Vec::new();

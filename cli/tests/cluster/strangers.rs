@@ -1,26 +1,17 @@
 //! Members that know each other by certificates, and those who are not let in.
 
-use std::path::PathBuf;
-
 use etcdkit::{Client, ConnectOptions, TlsPem};
+use etcdkit_authority::{Authority, Signed};
 
-use crate::authority::Authority;
+use crate::authority::{peer_flags, renew};
 use crate::nodes::{Nodes, soon};
 
-/// Tries to write at a peer port; what is told.
-async fn knock(url: &str, trusted: &Authority, shown: Option<(&Authority, &str)>) -> String {
-    let read = |(cert, key): (PathBuf, PathBuf)| (std::fs::read(cert).unwrap(), std::fs::read(key).unwrap());
-    let (cert, key) = shown.map_or_else(Default::default, |(authority, name)| read(authority.sign(name)));
-    knock_as(url, trusted, cert, key).await
-}
+const HOST: &str = "127.0.0.1";
 
-/// The same with these files.
-async fn knock_with(url: &str, trusted: &Authority, (cert, key): &(PathBuf, PathBuf)) -> String {
-    knock_as(url, trusted, std::fs::read(cert).unwrap(), std::fs::read(key).unwrap()).await
-}
-
-async fn knock_as(url: &str, trusted: &Authority, cert: Vec<u8>, key: Vec<u8>) -> String {
-    let ca = std::fs::read(trusted.ca()).unwrap();
+/// Tries to write at a peer port, showing a certificate if there is one; what is told.
+async fn knock(url: &str, trusted: &Authority, shown: Option<&Signed>) -> String {
+    let (cert, key) = shown.map(|own| (own.cert.clone().into(), own.key.clone().into())).unwrap_or_default();
+    let ca = trusted.pem.clone().into();
     let tls = TlsPem { ca, cert, key, ..TlsPem::default() };
     let options = ConnectOptions::new().with_tls_pem(&tls).unwrap();
     let client = match Client::connect([url], Some(options)).await {
@@ -33,7 +24,7 @@ async fn knock_as(url: &str, trusted: &Authority, cert: Vec<u8>, key: Vec<u8>) -
 #[tokio::test]
 async fn members_know_each_other_by_their_certificates_and_let_nobody_else_in() {
     let (own, other) = (Authority::new(), Authority::new());
-    let mut flags = own.peer_flags("member");
+    let mut flags = peer_flags(&own, "member", HOST);
     flags.push("--peer-cert-allowed-cn=member".to_owned());
     let mut nodes = Nodes::found_encrypted(3, &flags);
     nodes.wait_for_leader().await;
@@ -41,7 +32,8 @@ async fn members_know_each_other_by_their_certificates_and_let_nobody_else_in() 
     nodes.wait_for_equal_hashes(&[0, 1, 2]).await;
 
     let url = nodes.peer_url(0).to_owned();
-    for shown in [None, Some((&other, "member")), Some((&own, "somebody"))] {
+    let strangers = [other.sign("member", &[HOST]), own.sign("somebody", &[HOST])];
+    for shown in std::iter::once(None).chain(strangers.iter().map(Some)) {
         let rejected = nodes.log_count(0, "rejected connection on peer endpoint");
         knock(&url, &own, shown).await;
         soon("the log tells of the stranger", async || {
@@ -50,7 +42,7 @@ async fn members_know_each_other_by_their_certificates_and_let_nobody_else_in() 
         .await;
     }
     // Who has a good certificate and is no member is heard, and told nothing.
-    let told = knock(&url, &own, Some((&own, "member"))).await;
+    let told = knock(&url, &own, Some(&own.sign("member", &[HOST]))).await;
     assert!(told.contains("this port answers members of its cluster"), "{told}");
     // Nor is a member of another cluster, though it has taken a good certificate and an address of this one.
     let stranger = nodes.start_stranger(&flags);
@@ -64,19 +56,20 @@ async fn members_know_each_other_by_their_certificates_and_let_nobody_else_in() 
 async fn a_certificate_that_was_taken_back_lets_nobody_in() {
     const TAKEN_BACK: u64 = 4711;
     let own = Authority::new();
-    let mut flags = own.peer_flags("member");
-    flags.push(format!("--peer-crl-file={}", own.revoke(&[]).display()));
+    let mut flags = peer_flags(&own, "member", HOST);
+    let list = own.write("crl.pem", &own.revoke(&[]));
+    flags.push(format!("--peer-crl-file={}", list.display()));
     let mut nodes = Nodes::found_encrypted(3, &flags);
     nodes.wait_for_leader().await;
     nodes.client(0).await.put("key", "1", None).await.unwrap();
     let url = nodes.peer_url(0).to_owned();
-    let stolen = own.sign_numbered("stolen", TAKEN_BACK);
-    assert!(knock_with(&url, &own, &stolen).await.contains("this port answers members of its cluster"));
+    let stolen = own.sign_with("stolen", &[HOST], |params| params.serial_number = Some(TAKEN_BACK.into()));
+    assert!(knock(&url, &own, Some(&stolen)).await.contains("this port answers members of its cluster"));
 
     // The list is read again at each connection.
-    own.revoke(&[TAKEN_BACK]);
+    own.write("crl.pem", &own.revoke(&[TAKEN_BACK]));
     let rejected = nodes.log_count(0, "rejected connection on peer endpoint");
-    knock_with(&url, &own, &stolen).await;
+    knock(&url, &own, Some(&stolen)).await;
     soon("the log tells of the stranger", async || {
         nodes.log_count(0, "rejected connection on peer endpoint") > rejected
     })
@@ -90,11 +83,11 @@ async fn a_certificate_that_was_taken_back_lets_nobody_in() {
 #[tokio::test]
 async fn a_renewed_certificate_of_members_is_used_without_a_restart() {
     let own = Authority::new();
-    let flags = own.peer_flags("member");
+    let flags = peer_flags(&own, "member", HOST);
     let mut nodes = Nodes::found_encrypted(3, &flags);
     nodes.wait_for_leader().await;
     nodes.client(0).await.put("key", "1", None).await.unwrap();
-    own.sign("member");
+    renew(&own, "member", HOST);
     nodes.kill(2);
     nodes.start(2);
     nodes.wait_for_equal_hashes(&[0, 1, 2]).await;

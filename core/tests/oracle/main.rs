@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod auth;
-mod certificates;
 mod concurrency;
 mod etcd;
 mod namespace;

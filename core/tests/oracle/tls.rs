@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use etcdkit::{Certificate, Client, ConnectOptions, Identity, TlsOptions, TlsPem};
+use etcdkit_authority::{Authority, CA_FILE};
 
-use super::certificates::Authority;
 use super::etcd::Etcd;
 
 /// An etcd whose certificate is for these hosts.
 fn start(authority: &Authority, hosts: &[&str], more: &[&str]) -> Option<Etcd> {
     let server = authority.sign("etcd", hosts);
-    let (cert, key) = (authority.file("server.pem", &server.cert), authority.file("server.key", &server.key));
+    let write = |name, text: &str| authority.write(name, text).display().to_string();
+    let (cert, key) = (write("server.pem", &server.cert), write("server.key", &server.key));
     Etcd::start_with_tls(&[&["--cert-file", &cert, "--key-file", &key], more].concat())
 }
 
@@ -78,7 +79,7 @@ async fn verification_can_be_left_out() {
 #[tokio::test]
 async fn a_server_that_wants_a_certificate_gets_it() {
     let authority = Authority::new();
-    let ca = authority.file("ca.pem", &authority.pem);
+    let ca = authority.path(CA_FILE).display().to_string();
     let asking = ["--client-cert-auth", "--trusted-ca-file", &ca];
     let Some(etcd) = start(&authority, &["127.0.0.1"], &asking) else { return };
     // The server refuses after its part of the handshake, so the client may see no more than the end of a connection.
@@ -100,7 +101,7 @@ async fn a_server_that_wants_a_certificate_gets_it() {
 #[tokio::test]
 async fn the_name_in_a_client_certificate_is_a_user() {
     let authority = Authority::new();
-    let ca = authority.file("ca.pem", &authority.pem);
+    let ca = authority.path(CA_FILE).display().to_string();
     let asking = ["--client-cert-auth", "--trusted-ca-file", &ca];
     let Some(etcd) = start(&authority, &["127.0.0.1"], &asking) else { return };
     let as_user = async |name: &str| {

@@ -13,7 +13,7 @@ type Set = fn(&mut Config, &str) -> Result<(), String>;
 const MODE: &str = "auto-compaction-mode";
 const RETENTION: &str = "auto-compaction-retention";
 
-/// The flags, each with what it sets.
+/// The flags that set one setting each, inside a program and on the command line.
 const SETTINGS: &[(&str, Set)] = &[
     ("auth-token", |config, value| to(&mut config.auth_token, text(value))),
     ("auth-token-ttl", |config, value| {
@@ -75,6 +75,18 @@ impl Config {
         if mode.is_some() || retention.is_some() {
             let mode = mode.as_deref().unwrap_or("periodic");
             self.auto_compaction = AutoCompaction::parse(mode, retention.as_deref().unwrap_or("0"))?;
+        }
+        Ok(())
+    }
+
+    /// Sets each setting that one flag sets to the text that there is for the flag. Fails with the name of the flag and
+    /// what is wrong with its text.
+    pub fn set_each<'t>(
+        &mut self,
+        text_of: impl Fn(&'static str) -> &'t str,
+    ) -> Result<(), (&'static str, String)> {
+        for (name, set) in SETTINGS {
+            set(self, text_of(name)).map_err(|why| (*name, why))?;
         }
         Ok(())
     }

@@ -8,10 +8,10 @@ mod cors;
 mod health;
 mod json;
 mod metrics;
-mod once;
 mod profile;
 mod revision;
 mod routes;
+mod strict;
 mod values;
 mod websocket;
 

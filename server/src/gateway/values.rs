@@ -5,10 +5,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use prost::Message;
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
+use serde::de::{DeserializeSeed, IgnoredAny};
 use tokio::sync::mpsc;
 use tonic::Status;
 
-use super::once::Once;
+use super::strict::Strict;
 
 /// Where a body comes from.
 pub(super) enum Pieces {
@@ -100,7 +101,7 @@ impl Values {
     /// The next value of the buffer, when it is all there.
     fn take(&mut self) -> Result<Option<Bytes>, Status> {
         let invalid = |error: serde_json::Error| Status::invalid_argument(format!("proto: {error}"));
-        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<Once>();
+        let mut values = serde_json::Deserializer::from_slice(&self.buffer).into_iter::<IgnoredAny>();
         match values.next() {
             None => return Ok(None),
             Some(Err(error)) if error.is_eof() => {
@@ -108,12 +109,11 @@ impl Values {
                 return Ok(None);
             }
             Some(Err(error)) => return Err(invalid(error)),
-            Some(Ok(Once)) => {}
+            Some(Ok(IgnoredAny)) => {}
         }
         let taken = self.buffer.split_to(values.byte_offset());
         (self.end, self.tried) = (ValueEnd::default(), 0);
-        let mut value = serde_json::Deserializer::from_slice(&taken);
-        parse(&self.input, &mut value).map(Some).map_err(invalid)
+        parse(&self.input, &taken).map(Some).map_err(invalid)
     }
 }
 
@@ -159,12 +159,11 @@ impl ValueEnd {
 }
 
 /// Reads a message by its descriptor. Unknown fields are left out, as in etcd.
-fn parse<'t>(
-    input: &MessageDescriptor,
-    values: &mut serde_json::Deserializer<serde_json::de::SliceRead<'t>>,
-) -> Result<Bytes, serde_json::Error> {
+fn parse(input: &MessageDescriptor, value: &[u8]) -> Result<Bytes, serde_json::Error> {
+    Strict::Message(input.clone()).deserialize(&mut serde_json::Deserializer::from_slice(value))?;
     let options = DeserializeOptions::new().deny_unknown_fields(false);
-    let message = DynamicMessage::deserialize_with_options(input.clone(), values, &options)?;
+    let mut value = serde_json::Deserializer::from_slice(value);
+    let message = DynamicMessage::deserialize_with_options(input.clone(), &mut value, &options)?;
     Ok(message.encode_to_vec().into())
 }
 

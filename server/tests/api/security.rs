@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use etcdkit_authority::{Authority, CA_FILE, Signed};
 use etcdkit_proto::etcdserverpb::request_op::Request as Op;
 use etcdkit_proto::etcdserverpb::watch_request::RequestUnion;
 use etcdkit_proto::etcdserverpb::{
@@ -26,7 +27,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use crate::fixture::{Fixture, put, soon};
-use crate::tls::{Authority, Signed};
+use crate::tls::settings;
 
 /// Serial number of the certificate that is revoked.
 const REVOKED: u64 = 77;
@@ -91,9 +92,9 @@ async fn each_listener_knows_whom_to_let_in() {
     let (authority, other) = (Authority::new(), Authority::new());
     authority.write("crl.pem", &authority.revoke(&[REVOKED]));
     let settings = TlsSettings {
-        trusted_ca_file: authority.path("ca.pem"),
+        trusted_ca_file: authority.path(CA_FILE),
         crl_file: authority.path("crl.pem"),
-        ..authority.settings()
+        ..settings(&authority)
     };
     let urls = [free(Scheme::Https), free(Scheme::Https), free(Scheme::Https)];
     let [clients, http, metrics] = urls.each_ref().map(|url| vec![url.clone()]);
@@ -152,7 +153,7 @@ async fn replacing_certificates_under_load_fails_no_request() {
     let settings = TlsSettings {
         trusted_ca_file: one.path("bundle.pem"),
         crl_file: one.path("crl.pem"),
-        ..one.settings()
+        ..settings(&one)
     };
     let builder = Server::builder().memory().listen("https://127.0.0.1:0").client_tls(settings);
     let server = builder.start().await.unwrap();
@@ -272,7 +273,7 @@ async fn many_leases_are_granted_and_listed() {
 #[tokio::test]
 async fn a_client_that_says_nothing_is_sent_away() {
     let authority = Authority::new();
-    let builder = Server::builder().memory().listen("https://127.0.0.1:0").client_tls(authority.settings());
+    let builder = Server::builder().memory().listen("https://127.0.0.1:0").client_tls(settings(&authority));
     let server = builder.start().await.unwrap();
     let address = server.endpoint().trim_start_matches("https://").to_owned();
     // One says nothing, one begins a handshake, and one begins a request.

@@ -1,8 +1,6 @@
 //! The client port with TLS: whose certificate is shown, and who is let in.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use etcdkit_authority::{Authority, CA_FILE, Signed};
 use etcdkit_proto::authpb::Permission;
 use etcdkit_proto::authpb::UserAddOptions;
 use etcdkit_proto::etcdserverpb::auth_client::AuthClient;
@@ -14,116 +12,32 @@ use etcdkit_proto::etcdserverpb::{
 use etcdkit_server::Server;
 use etcdkit_server::config::Config;
 use etcdkit_server::tls::TlsSettings;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
-    KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
-};
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use crate::fixture::{assert_status, put};
 
-/// Authorities made so far: each has a name of its own.
-static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
-
-/// An authority made for one test, and a folder for what it signs.
-pub(crate) struct Authority {
-    pub(crate) pem: String,
-    issuer: Issuer<'static, KeyPair>,
-    folder: tempfile::TempDir,
+/// Settings of a server that shows a certificate for localhost.
+pub(crate) fn settings(authority: &Authority) -> TlsSettings {
+    let server = authority.sign("server", &["localhost"]);
+    TlsSettings {
+        cert_file: authority.write("cert.pem", &server.cert),
+        key_file: authority.write("key.pem", &server.key),
+        ..TlsSettings::default()
+    }
 }
 
-pub(crate) struct Signed {
-    pub(crate) cert: String,
-    pub(crate) key: String,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Lists of revoked certificates name their authority.
-        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
-        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
-        let pem = params.self_signed(&key).unwrap().pem();
-        let authority =
-            Authority { pem, issuer: Issuer::new(params, key), folder: tempfile::tempdir().unwrap() };
-        authority.write("ca.pem", &authority.pem);
-        authority
+async fn connect(
+    authority: &Authority,
+    server: &Server,
+    own: Option<&Signed>,
+) -> Result<Channel, tonic::transport::Error> {
+    let trusted = Certificate::from_pem(&authority.pem);
+    let mut tls = ClientTlsConfig::new().ca_certificate(trusted).domain_name("localhost");
+    if let Some(own) = own {
+        tls = tls.identity(Identity::from_pem(&own.cert, &own.key));
     }
-
-    pub(crate) fn sign(&self, name: &str, hosts: &[&str]) -> Signed {
-        self.sign_with(name, hosts, |_| ())
-    }
-
-    /// As [`Self::sign`], with what `change` says otherwise.
-    pub(crate) fn sign_with(
-        &self,
-        name: &str,
-        hosts: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Signed {
-        let key = KeyPair::generate().unwrap();
-        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        change(&mut params);
-        let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Signed { cert, key: key.serialize_pem() }
-    }
-
-    /// A list of the revoked certificates with these serial numbers.
-    pub(crate) fn revoke(&self, serials: &[u64]) -> String {
-        let revoked = |serial: &u64| RevokedCertParams {
-            serial_number: SerialNumber::from(*serial),
-            revocation_time: date_time_ymd(2020, 1, 1),
-            reason_code: None,
-            invalidity_date: None,
-        };
-        let list = CertificateRevocationListParams {
-            this_update: date_time_ymd(2020, 1, 1),
-            next_update: date_time_ymd(2100, 1, 1),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: serials.iter().map(revoked).collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        list.signed_by(&self.issuer).unwrap().pem().unwrap()
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    /// Settings of a server that shows a certificate for localhost.
-    pub(crate) fn settings(&self) -> TlsSettings {
-        let server = self.sign("server", &["localhost"]);
-        self.write("cert.pem", &server.cert);
-        self.write("key.pem", &server.key);
-        TlsSettings {
-            cert_file: self.path("cert.pem"),
-            key_file: self.path("key.pem"),
-            ..TlsSettings::default()
-        }
-    }
-
-    async fn connect(
-        &self,
-        server: &Server,
-        own: Option<&Signed>,
-    ) -> Result<Channel, tonic::transport::Error> {
-        let mut tls =
-            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem)).domain_name("localhost");
-        if let Some(own) = own {
-            tls = tls.identity(Identity::from_pem(&own.cert, &own.key));
-        }
-        Endpoint::from_shared(server.endpoint().to_owned())?.tls_config(tls)?.connect().await
-    }
+    Endpoint::from_shared(server.endpoint().to_owned())?.tls_config(tls)?.connect().await
 }
 
 async fn start(settings: TlsSettings) -> Server {
@@ -133,11 +47,11 @@ async fn start(settings: TlsSettings) -> Server {
 #[tokio::test]
 async fn a_client_that_trusts_the_authority_is_served() {
     let authority = Authority::new();
-    let server = start(authority.settings()).await;
+    let server = start(settings(&authority)).await;
     assert!(server.endpoint().starts_with("https://"), "{}", server.endpoint());
-    let channel = authority.connect(&server, None).await.unwrap();
+    let channel = connect(&authority, &server, None).await.unwrap();
     KvClient::new(channel).put(put("a", "1")).await.unwrap();
-    assert!(Authority::new().connect(&server, None).await.is_err(), "another authority is not trusted");
+    assert!(connect(&Authority::new(), &server, None).await.is_err(), "another authority is not trusted");
     server.shutdown().await;
 }
 
@@ -148,7 +62,7 @@ async fn a_unix_socket_speaks_tls_when_its_scheme_says_so() {
     let path = authority.path("etcd.sock");
     let url = format!("unixs://{}", path.display());
     let server =
-        Server::builder().memory().listen(&url).client_tls(authority.settings()).start().await.unwrap();
+        Server::builder().memory().listen(&url).client_tls(settings(&authority)).start().await.unwrap();
     assert_eq!(server.endpoint(), url);
     let connector = {
         let path = path.clone();
@@ -177,15 +91,15 @@ async fn a_unix_socket_speaks_tls_when_its_scheme_says_so() {
 #[tokio::test]
 async fn a_renewed_certificate_is_shown_without_a_restart() {
     let (old, new) = (Authority::new(), Authority::new());
-    let server = start(old.settings()).await;
-    let mut kept = KvClient::new(old.connect(&server, None).await.unwrap());
+    let server = start(settings(&old)).await;
+    let mut kept = KvClient::new(connect(&old, &server, None).await.unwrap());
     kept.put(put("a", "1")).await.unwrap();
     let renewed = new.sign("server", &["localhost"]);
     old.write("cert.pem", &renewed.cert);
     // A key of the former certificate is there for a moment: the former pair stays in use.
-    old.connect(&server, None).await.unwrap();
+    connect(&old, &server, None).await.unwrap();
     old.write("key.pem", &renewed.key);
-    KvClient::new(new.connect(&server, None).await.unwrap()).put(put("a", "2")).await.unwrap();
+    KvClient::new(connect(&new, &server, None).await.unwrap()).put(put("a", "2")).await.unwrap();
     kept.put(put("a", "3")).await.unwrap();
     server.shutdown().await;
 }
@@ -193,14 +107,14 @@ async fn a_renewed_certificate_is_shown_without_a_restart() {
 #[tokio::test]
 async fn without_a_certificate_of_its_own_a_client_is_not_let_in() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let settings = TlsSettings { trusted_ca_file: authority.path("ca.pem"), ..authority.settings() };
+    let settings = TlsSettings { trusted_ca_file: authority.path(CA_FILE), ..settings(&authority) };
     let server = start(settings).await;
     let known = authority.sign("someone", &["client.example"]);
-    let channel = authority.connect(&server, Some(&known)).await.unwrap();
+    let channel = connect(&authority, &server, Some(&known)).await.unwrap();
     KvClient::new(channel).put(put("a", "1")).await.unwrap();
     for unknown in [None, Some(&other.sign("someone", &[]))] {
         // With TLS 1.3 a client hears of the refusal only when it speaks.
-        let refused = match authority.connect(&server, unknown).await {
+        let refused = match connect(&authority, &server, unknown).await {
             Ok(channel) => KvClient::new(channel).put(put("a", "2")).await.is_err(),
             Err(_) => true,
         };
@@ -213,16 +127,16 @@ async fn without_a_certificate_of_its_own_a_client_is_not_let_in() {
 async fn only_allowed_names_are_let_in() {
     let authority = Authority::new();
     let settings = TlsSettings {
-        trusted_ca_file: authority.path("ca.pem"),
+        trusted_ca_file: authority.path(CA_FILE),
         allowed_hostnames: vec!["client.example".into()],
-        ..authority.settings()
+        ..settings(&authority)
     };
     let server = start(settings).await;
     let allowed = authority.sign("a", &["client.example"]);
-    let channel = authority.connect(&server, Some(&allowed)).await.unwrap();
+    let channel = connect(&authority, &server, Some(&allowed)).await.unwrap();
     KvClient::new(channel).put(put("a", "1")).await.unwrap();
     let other = authority.sign("a", &["other.example"]);
-    let refused = match authority.connect(&server, Some(&other)).await {
+    let refused = match connect(&authority, &server, Some(&other)).await {
         Ok(channel) => KvClient::new(channel).put(put("a", "2")).await.is_err(),
         Err(_) => true,
     };
@@ -234,12 +148,12 @@ async fn only_allowed_names_are_let_in() {
 async fn the_name_in_a_certificate_is_a_user() {
     let authority = Authority::new();
     let settings = TlsSettings {
-        trusted_ca_file: authority.path("ca.pem"),
+        trusted_ca_file: authority.path(CA_FILE),
         client_cert_auth: true,
-        ..authority.settings()
+        ..settings(&authority)
     };
     let server = start(settings).await;
-    let root = authority.connect(&server, Some(&authority.sign("root", &[]))).await.unwrap();
+    let root = connect(&authority, &server, Some(&authority.sign("root", &[]))).await.unwrap();
     let mut auth = AuthClient::new(root.clone());
     let no_password = Some(UserAddOptions { no_password: true });
     for name in ["root", "alice"] {
@@ -256,11 +170,11 @@ async fn the_name_in_a_certificate_is_a_user() {
     auth.auth_enable(AuthEnableRequest {}).await.unwrap();
 
     KvClient::new(root).put(put("b", "1")).await.unwrap();
-    let alice = authority.connect(&server, Some(&authority.sign("alice", &[]))).await.unwrap();
+    let alice = connect(&authority, &server, Some(&authority.sign("alice", &[]))).await.unwrap();
     let mut kv = KvClient::new(alice);
     kv.put(put("a", "1")).await.unwrap();
     assert_status(kv.put(put("b", "1")).await, Code::PermissionDenied, "etcdserver: permission denied");
-    let nobody = authority.connect(&server, Some(&authority.sign("nobody", &[]))).await.unwrap();
+    let nobody = connect(&authority, &server, Some(&authority.sign("nobody", &[]))).await.unwrap();
     let refused = KvClient::new(nobody).put(put("a", "1")).await;
     assert_status(refused, Code::PermissionDenied, "etcdserver: permission denied");
     server.shutdown().await;
@@ -269,7 +183,7 @@ async fn the_name_in_a_certificate_is_a_user() {
 #[tokio::test]
 async fn unusable_settings_are_told_at_the_start() {
     let authority = Authority::new();
-    let good = authority.settings();
+    let good = settings(&authority);
     let other = authority.sign("other", &[]);
     authority.write("other-key.pem", &other.key);
     authority.write("text", "no PEM at all");

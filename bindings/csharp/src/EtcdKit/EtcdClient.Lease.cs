@@ -149,9 +149,9 @@ public partial class EtcdClient
         }
 
         using var limit = Limit.Of(deadline, cancellationToken);
-        using var answers = await _core.KeepAliveAsync(leaseId, headers, limit.Token).ConfigureAwait(false);
         try
         {
+            using var answers = await _core.KeepAliveAsync(leaseId, headers, limit.Token).ConfigureAwait(false);
             while (await answers.MoveNext(limit.Token).ConfigureAwait(false))
             {
                 if (answers.Current.TTL <= 0) return;

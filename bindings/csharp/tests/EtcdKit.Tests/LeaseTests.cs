@@ -50,4 +50,16 @@ public class LeaseTests(Cluster cluster) : IClassFixture<Cluster>
         await Assert.ThrowsAsync<LeaseExpiredException>(() => second).Soon();
         Assert.True(source.IsCancellationRequested);
     }
+
+    [Fact]
+    public async Task Keeping_alive_a_lease_that_is_gone_already_ends_the_same_way()
+    {
+        using var client = cluster.Connect();
+        var lease = client.LeaseGrant(new LeaseGrantRequest { TTL = 2 }).ID;
+        client.LeaseRevoke(new LeaseRevokeRequest { ID = lease });
+        await client.LeaseKeepAlive(lease, CancellationToken.None).Soon();
+        using var source = new CancellationTokenSource();
+        await Assert.ThrowsAsync<LeaseExpiredException>(() => client.LeaseKeepAlive(source, lease)).Soon();
+        Assert.True(source.IsCancellationRequested);
+    }
 }

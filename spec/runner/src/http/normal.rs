@@ -65,7 +65,9 @@ enum Line {
 
 pub(crate) fn of(answer: &Answer) -> Normal {
     let headers = answer.headers.iter().filter(|(name, _)| HEADERS.contains(&name.as_str()));
-    let lines: Vec<Line> = answer.body.lines().map(line).collect();
+    let mut lines: Vec<Line> = answer.body.lines().map(line).collect();
+    // etcd sends it on a way of its own: it may come before the answers to what was asked earlier.
+    lines.sort_by_key(is_progress);
     Normal {
         status: answer.status,
         headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -78,6 +80,11 @@ pub(crate) fn of(answer: &Answer) -> Normal {
 fn without_repetition(mut lines: Vec<Line>) -> Vec<Line> {
     lines.dedup();
     lines
+}
+
+/// Whether it tells how far all watchers of a stream are.
+fn is_progress(line: &Line) -> bool {
+    matches!(line, Line::Json(value) if value["result"]["watch_id"] == "-1")
 }
 
 fn line(text: &str) -> Line {
