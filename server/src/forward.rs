@@ -59,7 +59,10 @@ impl Forwarder {
     pub(crate) async fn propose(&self, leader: u64, command: &Command) -> Result<Outcome, ForwardError> {
         let (answered, carry) = self.batches.join(leader, command.encode_to_vec().into());
         if carry {
-            tokio::spawn(self.clone().carry());
+            tokio::spawn(self.clone().carry(leader));
+        } else if !self.leads(leader) {
+            // It changed before the command was in the queue, and nobody else will say so.
+            self.batches.turn_away(leader);
         }
         let stops = || ForwardError::Lost("this member stops".to_owned());
         let (index, outcome) = answered.await.unwrap_or_else(|_dropped| Err(stops()))?;
@@ -67,13 +70,29 @@ impl Forwarder {
         Ok(outcome)
     }
 
-    /// Sends what waits until nothing does.
-    async fn carry(self) {
-        while let Some(mut batch) = self.batches.take() {
+    /// Sends what waits until nothing does. A leader may be paused or cut off and not answer; who has not been sent does
+    /// not wait for it once there is another.
+    async fn carry(self, leader: u64) {
+        let mut changes = self.raft.changes();
+        while let Some(mut batch) = self.batches.take(leader) {
             let request = wire::ProposeRequest { commands: std::mem::take(&mut batch.commands) };
-            let asked = self.ask(batch.leader, Call::Propose, request).await;
+            let asked = self.ask(leader, Call::Propose, request);
+            tokio::pin!(asked);
+            let asked = loop {
+                tokio::select! {
+                    asked = &mut asked => break asked,
+                    Ok(()) = changes.changed() => if !self.leads(leader) {
+                        self.batches.turn_away(leader);
+                    },
+                }
+            };
             batch.answer(asked.map(|response: wire::ProposeResponse| response.answers));
         }
+    }
+
+    /// Whether that is whom this member follows.
+    fn leads(&self, leader: u64) -> bool {
+        self.raft.changes().borrow().leader == Some(leader)
     }
 
     /// Returns when the local state holds all that was acknowledged anywhere before the call.

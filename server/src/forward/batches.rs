@@ -3,7 +3,8 @@
 //! A message costs both members far more than a command in it. So only a few are under way at a time, and what is
 //! proposed meanwhile goes with the next: alone when there is little to do, by the hundred when there is much.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,10 +26,11 @@ const BYTES_MAX: usize = 1 << 20;
 /// What became of a command: where it stands in the log and what applying it gave.
 type Answer = Result<(u64, Outcome), ForwardError>;
 
-/// The queue before the leader. What may wait in it is bounded where proposals are admitted. Cheap to clone.
+/// The queues before leaders, of whom there is more than one while a former one does not answer. What may wait in them is
+/// bounded where proposals are admitted. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batches {
-    queue: Arc<Mutex<Queue>>,
+    queues: Arc<Mutex<HashMap<u64, Queue>>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +42,6 @@ struct Queue {
 
 #[derive(Debug)]
 struct Waiting {
-    leader: u64,
     command: Bytes,
     answer: oneshot::Sender<Answer>,
 }
@@ -48,7 +49,6 @@ struct Waiting {
 /// The commands of one message.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) leader: u64,
     pub(super) commands: Vec<Bytes>,
     answers: Vec<oneshot::Sender<Answer>>,
 }
@@ -58,19 +58,32 @@ impl Batches {
     /// there is none.
     pub(super) fn join(&self, leader: u64, command: Bytes) -> (oneshot::Receiver<Answer>, bool) {
         let (answer, answered) = oneshot::channel();
-        let mut queue = self.queue.lock();
-        queue.waiting.push_back(Waiting { leader, command, answer });
+        let mut queues = self.queues.lock();
+        let queue = queues.entry(leader).or_default();
+        queue.waiting.push_back(Waiting { command, answer });
         let carry = queue.under_way < UNDER_WAY_MAX;
         queue.under_way += usize::from(carry);
         (answered, carry)
     }
 
     /// What goes with the next message; none when nothing waits, and who asked is to ask no more.
-    pub(super) fn take(&self) -> Option<Batch> {
-        let mut queue = self.queue.lock();
-        let batch = queue.take();
-        queue.under_way -= usize::from(batch.is_none());
+    pub(super) fn take(&self, leader: u64) -> Option<Batch> {
+        let mut queues = self.queues.lock();
+        let Entry::Occupied(mut queue) = queues.entry(leader) else { return None };
+        let batch = queue.get_mut().take();
+        if batch.is_none() {
+            queue.get_mut().under_way -= 1;
+            if queue.get().under_way == 0 {
+                queue.remove();
+            }
+        }
         batch
+    }
+
+    /// Tells who still waits for a message to one that leads no more that nothing was done.
+    pub(super) fn turn_away(&self, leader: u64) {
+        let waiting = self.queues.lock().get_mut(&leader).map(|queue| std::mem::take(&mut queue.waiting));
+        Batch::of(waiting.unwrap_or_default()).answer(Err(ForwardError::NoLeader));
     }
 }
 
@@ -79,24 +92,24 @@ impl Queue {
     /// they are not sent.
     fn take(&mut self) -> Option<Batch> {
         self.waiting.retain(|waiting| !waiting.answer.is_closed());
-        let leader = self.waiting.front()?.leader;
-        let mut batch = Batch { leader, commands: Vec::new(), answers: Vec::new() };
         let mut bytes = 0;
-        while let Some(next) = self.waiting.front() {
-            bytes += next.command.len();
-            let fits = next.leader == leader && batch.commands.len() < COMMANDS_MAX && bytes <= BYTES_MAX;
-            if !fits && !batch.commands.is_empty() {
-                break;
-            }
-            let Waiting { command, answer, .. } = self.waiting.pop_front()?;
-            batch.commands.push(command);
-            batch.answers.push(answer);
-        }
-        Some(batch)
+        let fits = |waiting: &&Waiting| {
+            bytes += waiting.command.len();
+            bytes <= BYTES_MAX
+        };
+        let fitting = self.waiting.iter().take(COMMANDS_MAX).take_while(fits).count();
+        let taken = fitting.max(1).min(self.waiting.len());
+        (taken > 0).then(|| Batch::of(self.waiting.drain(..taken)))
     }
 }
 
 impl Batch {
+    fn of(waiting: impl IntoIterator<Item = Waiting>) -> Self {
+        let (commands, answers) =
+            waiting.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        Batch { commands, answers }
+    }
+
     /// Tells everyone what became of their command. A message that failed failed for all.
     pub(super) fn answer(self, answers: Result<Vec<ProposalAnswer>, ForwardError>) {
         let answers = answers.and_then(|answers| {
@@ -133,6 +146,7 @@ mod tests {
     use crate::command::Applied;
 
     const LEADER: u64 = 7;
+    const NEXT_LEADER: u64 = 8;
 
     fn command(text: &'static str) -> Bytes {
         Bytes::from_static(text.as_bytes())
@@ -149,7 +163,7 @@ mod tests {
         for _ in 0..UNDER_WAY_MAX {
             let (answered, carry) = batches.join(LEADER, command("first"));
             assert!(carry, "there is a message for it");
-            waiting.push((answered, batches.take().expect("it waits")));
+            waiting.push((answered, batches.take(LEADER).expect("it waits")));
         }
         let later: Vec<_> = ["a", "b", "c"].map(|text| batches.join(LEADER, command(text))).into();
         assert!(later.iter().all(|(_, carry)| !carry), "enough are under way");
@@ -158,29 +172,40 @@ mod tests {
         batch.answer(Ok(vec![applied(1)]));
         assert_eq!(first.try_recv().expect("it is answered"), Ok((1, Ok(Applied::Nothing))));
 
-        let batch = batches.take().expect("three wait");
+        let batch = batches.take(LEADER).expect("three wait");
         assert_eq!(batch.commands, [command("a"), command("b"), command("c")]);
         batch.answer(Ok(vec![applied(2), applied(3), applied(4)]));
         let indexes = later.into_iter().map(|(mut answered, _)| answered.try_recv().expect("answered"));
         assert!(indexes.eq([2, 3, 4].map(|index| Ok((index, Ok(Applied::Nothing))))));
-        assert!(batches.take().is_none(), "nothing waits");
+        assert!(batches.take(LEADER).is_none(), "nothing waits");
         assert!(batches.join(LEADER, command("d")).1, "the way is free again");
     }
 
     #[test]
-    fn a_message_has_one_leader_and_a_bounded_size() {
+    fn a_message_has_a_bounded_size() {
         let batches = Batches::default();
         let large = Bytes::from(vec![0; BYTES_MAX]);
-        let requests = [(LEADER, large), (LEADER, command("a")), (8, command("b")), (8, command("c"))];
-        let _waiting = requests.map(|(leader, command)| batches.join(leader, command));
-        let taken = [(); 3]
-            .map(|()| batches.take().expect("it waits"))
-            .map(|batch| (batch.leader, batch.commands.len()));
-        assert_eq!(taken, [(LEADER, 1), (LEADER, 1), (8, 2)]);
+        let _waiting = [large, command("a"), command("b")].map(|command| batches.join(LEADER, command));
+        let taken = [(); 2].map(|()| batches.take(LEADER).expect("it waits").commands.len());
+        assert_eq!(taken, [1, 2]);
 
-        let waiting: Vec<_> = (0..=COMMANDS_MAX).map(|_| batches.join(LEADER, command("a"))).collect();
-        assert_eq!(batches.take().expect("they wait").commands.len(), COMMANDS_MAX);
-        drop(waiting);
+        let _waiting: Vec<_> = (0..=COMMANDS_MAX).map(|_| batches.join(LEADER, command("a"))).collect();
+        assert_eq!(batches.take(LEADER).expect("they wait").commands.len(), COMMANDS_MAX);
+    }
+
+    #[test]
+    fn a_leader_that_does_not_answer_holds_nobody_up_once_there_is_another() {
+        let batches = Batches::default();
+        let sent: Vec<_> = (0..UNDER_WAY_MAX)
+            .map(|_| (batches.join(LEADER, command("sent")).0, batches.take(LEADER).expect("it waits")))
+            .collect();
+        let (mut unsent, _) = batches.join(LEADER, command("unsent"));
+        batches.turn_away(LEADER);
+        assert_eq!(unsent.try_recv().expect("told"), Err(ForwardError::NoLeader));
+        assert!(batches.join(NEXT_LEADER, command("unsent")).1, "there is a message for it");
+        for (mut answered, _) in sent {
+            assert!(answered.try_recv().is_err(), "what was sent may have been done");
+        }
     }
 
     #[test]
@@ -188,7 +213,7 @@ mod tests {
         let batches = Batches::default();
         drop(batches.join(LEADER, command("given up")));
         let _waiting = batches.join(LEADER, command("a"));
-        assert_eq!(batches.take().expect("one waits").commands, [command("a")]);
+        assert_eq!(batches.take(LEADER).expect("one waits").commands, [command("a")]);
     }
 
     #[test]
@@ -200,7 +225,7 @@ mod tests {
                 Err(error) => error.clone(),
             };
             let waiting = ["a", "b"].map(|text| batches.join(LEADER, command(text)).0);
-            batches.take().expect("they wait").answer(answers);
+            batches.take(LEADER).expect("they wait").answer(answers);
             for mut answered in waiting {
                 assert_eq!(answered.try_recv().expect("answered"), Err(wanted.clone()));
             }
