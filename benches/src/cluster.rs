@@ -1,5 +1,5 @@
-//! Three members beside three of etcd's, on one machine: what the leader and a follower take, and how long nobody takes
-//! anything when the leader is killed or told to stop.
+//! Three members beside three of etcd's, on one machine: what the leader and a follower take, how long nobody takes
+//! anything when the leader is killed or told to stop, and how long a fourth member takes to join.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,19 +8,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use etcdkit_addresses::free_url;
-use etcdkit_proto::etcdserverpb::{PutRequest, StatusRequest, StatusResponse};
+use etcdkit_proto::etcdserverpb::{
+    MemberAddRequest, PutRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message;
 
 use crate::Arguments;
 use crate::call::Connection;
 use crate::load::{self, Operation, Until};
+use crate::maintenance::{self, FILLED};
 use crate::server::{Kind, cpu_of};
 use crate::suite::Results;
 
 const MEMBERS: usize = 3;
 /// A cluster that takes longer to start, or to find a leader, has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a member that is given a large store.
+const JOIN_PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at something that will be.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Between two tries of a write while nobody may take one: how exact a time without service is.
@@ -38,10 +43,15 @@ struct Member {
     child: Child,
 }
 
+/// So few entries are kept behind a snapshot that a new member cannot be given the log.
+const SHORT_LOG: &[&str] = &["--snapshot-count=100", "--snapshot-catchup-entries=100"];
+
 /// A cluster at default timings; ended when dropped.
 struct Cluster<'a> {
     kind: Kind,
     binary: &'a Path,
+    /// Flags that all members have beside those of every cluster.
+    flags: &'a [&'a str],
     data: tempfile::TempDir,
     members: Vec<Member>,
 }
@@ -64,10 +74,15 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Results> {
         for &kind in &arguments.servers {
             progress.set_message(format!("round {round} {}", kind.name()));
             let binary = if kind == Kind::Etcd { &arguments.etcd } else { &arguments.etcdkit };
-            let mut cluster = Cluster::start(kind, binary, &arguments.disk).await?;
+            let mut cluster = Cluster::start(kind, binary, &[], &arguments.disk).await?;
             let duration = Duration::from_secs_f64(arguments.seconds);
             cluster.loads(duration, &mut results).await?;
             cluster.outages(&mut results).await?;
+            drop(cluster);
+            if let Some(store_mib) = arguments.join {
+                let mut cluster = Cluster::start(kind, binary, SHORT_LOG, &arguments.disk).await?;
+                cluster.join(store_mib, &mut results).await?;
+            }
             progress.inc(1);
         }
     }
@@ -76,16 +91,16 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Results> {
 }
 
 impl<'a> Cluster<'a> {
-    async fn start(kind: Kind, binary: &'a Path, disk: &Path) -> anyhow::Result<Self> {
+    async fn start(kind: Kind, binary: &'a Path, flags: &'a [&'a str], disk: &Path) -> anyhow::Result<Self> {
         let data = tempfile::Builder::new().prefix("bench-").tempdir_in(disk)?;
         let mut addresses = Vec::new();
         for _ in 0..MEMBERS {
             addresses.push((free_url()?, free_url()?));
         }
-        let mut cluster = Cluster { kind, binary, data, members: Vec::new() };
+        let mut cluster = Cluster { kind, binary, flags, data, members: Vec::new() };
         let peers: Vec<String> = addresses.iter().map(|(_, peer)| peer.clone()).collect();
         for (number, (client, peer)) in addresses.into_iter().enumerate() {
-            let child = cluster.spawn(number, &client, &peer, &peers)?;
+            let child = cluster.spawn(number, &client, &peer, &peers, "new")?;
             cluster.members.push(Member { client, peer, child });
         }
         cluster.leader().await?;
@@ -95,7 +110,14 @@ impl<'a> Cluster<'a> {
         Ok(cluster)
     }
 
-    fn spawn(&self, number: usize, client: &str, peer: &str, peers: &[String]) -> anyhow::Result<Child> {
+    fn spawn(
+        &self,
+        number: usize,
+        client: &str,
+        peer: &str,
+        peers: &[String],
+        state: &str,
+    ) -> anyhow::Result<Child> {
         let pairs: Vec<String> = peers.iter().enumerate().map(|(n, peer)| format!("m{n}={peer}")).collect();
         let mut command = Command::new(self.binary);
         if self.kind != Kind::Etcd {
@@ -108,7 +130,8 @@ impl<'a> Cluster<'a> {
             .arg(self.data.path().join(format!("m{number}.etcd")))
             .args(["--listen-client-urls", client, "--advertise-client-urls", client])
             .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
-            .args(["--initial-cluster", &pairs.join(",")])
+            .args(["--initial-cluster", &pairs.join(","), "--initial-cluster-state", state])
+            .args(self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(self.data.path().join(format!("log{number}")))?);
@@ -119,7 +142,7 @@ impl<'a> Cluster<'a> {
     async fn revive(&mut self, number: usize) -> anyhow::Result<()> {
         let peers: Vec<String> = self.members.iter().map(|member| member.peer.clone()).collect();
         let (client, peer) = (self.members[number].client.clone(), self.members[number].peer.clone());
-        self.members[number].child = self.spawn(number, &client, &peer, &peers)?;
+        self.members[number].child = self.spawn(number, &client, &peer, &peers, "new")?;
         self.serving(number).await
     }
 
@@ -177,6 +200,31 @@ impl<'a> Cluster<'a> {
             let each = cpu.as_secs_f64() * 1e6 / seen.requests as f64;
             results.record(self.kind, &format!("{name} CPU of all members each"), "us", true, each);
         }
+        Ok(())
+    }
+
+    /// Fills the store, adds a member, and waits until it has all keys.
+    async fn join(&mut self, store_mib: u64, results: &mut Results) -> anyhow::Result<()> {
+        let leader = self.members[self.leader().await?].client.clone();
+        maintenance::fill(&leader, store_mib).await?;
+        let keys = filled(&leader).await?;
+        let (client, peer) = (free_url()?, free_url()?);
+        let request = MemberAddRequest { peer_ur_ls: vec![peer.clone()], ..Default::default() };
+        let request = request.encode_to_vec().into();
+        Connection::open(&leader).await?.unary("/etcdserverpb.Cluster/MemberAdd", request).await?;
+        let begun = Instant::now();
+        let mut peers: Vec<String> = self.members.iter().map(|member| member.peer.clone()).collect();
+        peers.push(peer.clone());
+        let child = self.spawn(MEMBERS, &client, &peer, &peers, "existing")?;
+        self.members.push(Member { client: client.clone(), peer, child });
+        while filled(&client).await.ok() != Some(keys) {
+            if begun.elapsed() > JOIN_PATIENCE {
+                bail!("{}: the new member has not all keys within {JOIN_PATIENCE:?}", self.kind.name());
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        let name = format!("a new member has a store of {store_mib} MiB");
+        results.record(self.kind, &name, "s", true, begun.elapsed().as_secs_f64());
         Ok(())
     }
 
@@ -241,6 +289,23 @@ fn a_put() -> Bytes {
 async fn put(client: &str) -> anyhow::Result<()> {
     Connection::open(client).await?.unary("/etcdserverpb.KV/Put", a_put()).await?;
     Ok(())
+}
+
+/// How many of the keys that fill a store a member has itself.
+async fn filled(client: &str) -> anyhow::Result<i64> {
+    let prefix = FILLED.as_bytes();
+    let mut end = prefix.to_vec();
+    *end.last_mut().context("the prefix is not empty")? += 1;
+    let request = RangeRequest {
+        key: Bytes::from_static(prefix),
+        range_end: end.into(),
+        count_only: true,
+        serializable: true,
+        ..Default::default()
+    };
+    let request = request.encode_to_vec().into();
+    let answer = Connection::open(client).await?.unary("/etcdserverpb.KV/Range", request).await?;
+    Ok(RangeResponse::decode(answer)?.count)
 }
 
 async fn leads(client: &str) -> anyhow::Result<bool> {

@@ -58,6 +58,9 @@ struct Arguments {
     /// Measure clusters of three members in place of single servers.
     #[arg(long)]
     cluster: bool,
+    /// With --cluster: also how long a fourth member takes until it has a store of so many MiB, which comes as a snapshot.
+    #[arg(long, value_name = "MIB", num_args = 0..=1, default_missing_value = "1024", requires = "cluster")]
+    join: Option<u64>,
     /// Instead of the figures, show what memory does under loads without a natural end: a watcher that
     /// stops reading while this many events happen, a range of 200 MiB, 100,000 leases.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]

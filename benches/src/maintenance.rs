@@ -22,6 +22,8 @@ use crate::load::{self, Operation, Until};
 use crate::server::{Kind, Server};
 
 const PUT: &str = "/etcdserverpb.KV/Put";
+/// Where a store is filled.
+pub(crate) const FILLED: &str = "/fill/";
 /// Bytes of a value that fills the store.
 const VALUE_BYTES: usize = 10 << 10;
 /// Puts in a transaction that fills the store; with their values well below the largest request.
@@ -41,7 +43,7 @@ pub(crate) async fn run(arguments: &Arguments, store_mib: u64) -> anyhow::Result
         let binary = if kind == Kind::Etcd { &arguments.etcd } else { &arguments.etcdkit };
         let server = Server::start(kind, binary, &arguments.disk).await?;
         compact(arguments, kind, &server).await?;
-        fill(&server, store_mib).await?;
+        fill(&server.endpoint(), store_mib).await?;
         snapshot(arguments, kind, &server).await?;
         defragment(arguments, kind, &server).await?;
     }
@@ -162,13 +164,13 @@ async fn compact(arguments: &Arguments, kind: Kind, server: &Server) -> anyhow::
     under_puts(arguments, kind, server, &name, work, |_| Ok(String::new())).await
 }
 
-/// Keys with large values until the store has so many megabytes.
-async fn fill(server: &Server, store_mib: u64) -> anyhow::Result<()> {
+/// Keys below [`FILLED`] with large values, until the store has so many megabytes.
+pub(crate) async fn fill(endpoint: &str, store_mib: u64) -> anyhow::Result<()> {
     let transactions = (store_mib << 20) / (VALUE_BYTES as u64 * PUTS_PER_TXN);
     let next = Arc::new(AtomicU64::new(0));
     let mut fillers = Vec::new();
     for _ in 0..FILLERS {
-        let (mut connection, next) = (Connection::open(&server.endpoint()).await?, Arc::clone(&next));
+        let (mut connection, next) = (Connection::open(endpoint).await?, Arc::clone(&next));
         fillers.push(tokio::spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -198,7 +200,7 @@ fn transaction(number: u64) -> Bytes {
         bytes.collect::<Vec<u8>>()
     };
     let puts = (0..PUTS_PER_TXN).map(|order| {
-        let key = format!("/fill/{}/{:010}", order % 2, number * PUTS_PER_TXN + order);
+        let key = format!("{FILLED}{}/{:010}", order % 2, number * PUTS_PER_TXN + order);
         let put = PutRequest { key: key.into(), value: value().into(), ..Default::default() };
         RequestOp { request: Some(Request::RequestPut(put)) }
     });
