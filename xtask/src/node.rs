@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use crate::step::{Steps, command, installed, root};
+use crate::step::{Steps, command, installed, root, up_to_date};
 
 /// Where the SDK is.
 const FOLDER: &str = "bindings/node";
@@ -21,7 +21,12 @@ pub(crate) fn present() -> bool {
 /// Fetches the pinned tools, unless they are there, and builds the SDK around the native library, which may be built later.
 pub(crate) fn install() -> anyhow::Result<()> {
     fetch()?;
-    npm("run --silent build")?;
+    let folder = root().join(FOLDER);
+    let inputs = ["package-lock.json", "src", "tools", "tsconfig.build.json", "tsconfig.json"];
+    // Written last. The compiler takes seconds to find out that there is nothing to do.
+    if !up_to_date(&folder.join("lib/index.d.mts"), &inputs.map(|input| folder.join(input)))? {
+        npm("run --silent build")?;
+    }
     link()
 }
 
