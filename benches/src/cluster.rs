@@ -37,14 +37,14 @@ const TRY_TIMEOUT: Duration = Duration::from_millis(100);
 /// Quiet between two faults, so that each finds a cluster that has settled.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// So few entries are kept behind a snapshot that a new member cannot be given the log.
+const SHORT_LOG: &[&str] = &["--snapshot-count=100", "--snapshot-catchup-entries=100"];
+
 struct Member {
     client: String,
     peer: String,
     child: Child,
 }
-
-/// So few entries are kept behind a snapshot that a new member cannot be given the log.
-const SHORT_LOG: &[&str] = &["--snapshot-count=100", "--snapshot-catchup-entries=100"];
 
 /// A cluster at default timings; ended when dropped.
 struct Cluster<'a> {
@@ -147,14 +147,8 @@ impl<'a> Cluster<'a> {
     }
 
     async fn serving(&self, number: usize) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        while put(&self.members[number].client).await.is_err() {
-            if begun.elapsed() > PATIENCE {
-                bail!("{} m{number} took no put within {PATIENCE:?}", self.kind.name());
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
-        Ok(())
+        let what = format!("{} m{number} takes a put", self.kind.name());
+        until(&what, PATIENCE, async || put(&self.members[number].client).await.is_ok()).await
     }
 
     /// The member that says that it leads.
@@ -217,12 +211,8 @@ impl<'a> Cluster<'a> {
         peers.push(peer.clone());
         let child = self.spawn(MEMBERS, &client, &peer, &peers, "existing")?;
         self.members.push(Member { client: client.clone(), peer, child });
-        while filled(&client).await.ok() != Some(keys) {
-            if begun.elapsed() > JOIN_PATIENCE {
-                bail!("{}: the new member has not all keys within {JOIN_PATIENCE:?}", self.kind.name());
-            }
-            tokio::time::sleep(LOOK_PAUSE).await;
-        }
+        let what = format!("{}: the new member has all keys", self.kind.name());
+        until(&what, JOIN_PATIENCE, async || filled(&client).await.ok() == Some(keys)).await?;
         let name = format!("a new member has a store of {store_mib} MiB");
         results.record(self.kind, &name, "s", true, begun.elapsed().as_secs_f64());
         Ok(())
@@ -257,6 +247,18 @@ impl<'a> Cluster<'a> {
         }
         Ok(())
     }
+}
+
+/// Looks again and again until something is so.
+async fn until(what: &str, patience: Duration, is_so: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while !is_so().await {
+        if begun.elapsed() > patience {
+            bail!("not within {patience:?}: {what}");
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Writes one after another; when each was taken.

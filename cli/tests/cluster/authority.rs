@@ -2,7 +2,7 @@
 
 use etcdkit_authority::{Authority, CA_FILE, Signed};
 
-/// Signs a certificate for this machine. Who is called so before shows it from now on.
+/// Signs a certificate for this host, which the member of this name shows from now on.
 pub(crate) fn renew(authority: &Authority, name: &str, host: &str) {
     let Signed { cert, key } = authority.sign(name, &[host]);
     authority.write(&cert_file(name), &cert);
