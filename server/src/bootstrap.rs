@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
+
 use crate::config::{ClusterState, Config, ConfigError, MemberUrl, are_same};
 use crate::data_dir::{Identity, member_id};
 use crate::tls::Outgoing;
@@ -56,7 +58,9 @@ async fn found(
     if members.len() == 1 {
         return Ok(identity);
     }
-    if let Ok(known) = ask_others(config, members, tls, FOUND_TIMEOUT).await {
+    let mut known =
+        std::pin::pin!(answers(config, members, tls, FOUND_TIMEOUT).filter_map(async |answer| answer.ok()));
+    if let Some(known) = known.next().await {
         refuse_known(&known, identity.member_id)?;
     }
     Ok(identity)
@@ -79,13 +83,37 @@ async fn join(
     members: &BTreeMap<String, Vec<MemberUrl>>,
     tls: Option<&Arc<Outgoing>>,
 ) -> Result<Identity, ConfigError> {
-    let known = ask_others(config, members, tls, JOIN_TIMEOUT).await;
-    let known =
-        known.map_err(|error| ConfigError(format!("cannot fetch cluster info from peer urls: {error}")))?;
-    let (name, members, told) = (config.name.clone(), members.clone(), known.clone());
-    let member_id = blocking(move || own_id(&name, &members, &told)).await?;
-    refuse_known(&known, member_id)?;
-    Ok(Identity { member_id, cluster_id: known.cluster_id })
+    settle(&config.name, members, answers(config, members, tls, JOIN_TIMEOUT)).await
+}
+
+/// Takes the first answer that fits what was configured: a member that lags behind may not have heard yet that this one
+/// was added.
+async fn settle(
+    name: &str,
+    members: &BTreeMap<String, Vec<MemberUrl>>,
+    answers: impl Stream<Item = Result<MembersResponse, CallError>>,
+) -> Result<Identity, ConfigError> {
+    let mut answers = std::pin::pin!(answers);
+    let (mut refusal, mut failure) = (None, nobody());
+    while let Some(answer) = answers.next().await {
+        let known = match answer {
+            Ok(known) => known,
+            Err(error) => {
+                failure = error;
+                continue;
+            }
+        };
+        let (name, members, told) = (name.to_owned(), members.clone(), known.clone());
+        match blocking(move || own_id(&name, &members, &told)).await {
+            Ok(member_id) => {
+                refuse_known(&known, member_id)?;
+                return Ok(Identity { member_id, cluster_id: known.cluster_id });
+            }
+            Err(error) => refusal = Some(error),
+        }
+    }
+    let unreached = || ConfigError(format!("cannot fetch cluster info from peer urls: {failure}"));
+    Err(refusal.unwrap_or_else(unreached))
 }
 
 /// The id under which the cluster knows the member with this name; all that it knows must be the ones named here. Blocks
@@ -129,19 +157,57 @@ async fn blocking<T: Send + 'static>(
     checked.map_err(|error| ConfigError(format!("the check of addresses did not end: {error}")))?
 }
 
-/// What the first of the others that answers knows.
-async fn ask_others(
+/// What each of the others knows, asked one after another, by each of its addresses.
+fn answers(
     config: &Config,
     members: &BTreeMap<String, Vec<MemberUrl>>,
     tls: Option<&Arc<Outgoing>>,
     patience: Duration,
-) -> Result<MembersResponse, CallError> {
-    let mut failure = CallError::Unsent { to: 0, reason: "there is no other member".to_owned() };
-    for url in members.iter().filter(|(name, _)| **name != config.name).flat_map(|(_, urls)| urls) {
-        match ask_stranger(&url.to_string(), tls.cloned(), Call::Members, MembersRequest {}, patience).await {
-            Ok(known) => return Ok(known),
-            Err(error) => failure = error,
-        }
+) -> impl Stream<Item = Result<MembersResponse, CallError>> {
+    let others = members.iter().filter(|(name, _)| **name != config.name).flat_map(|(_, urls)| urls);
+    let urls: Vec<String> = others.map(MemberUrl::to_string).collect();
+    let tls = tls.cloned();
+    futures::stream::iter(urls).then(move |url| {
+        let tls = tls.clone();
+        async move { ask_stranger(&url, tls, Call::Members, MembersRequest {}, patience).await }
+    })
+}
+
+fn nobody() -> CallError {
+    CallError::Unsent { to: 0, reason: "there is no other member".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::transport::wire::KnownMember;
+
+    fn told(ids: &[u64]) -> MembersResponse {
+        let member = |id: &u64| KnownMember {
+            id: *id,
+            peer_urls: vec![format!("http://127.0.0.1:{}", 7000 + id)],
+            ..Default::default()
+        };
+        MembersResponse { cluster_id: 5, members: ids.iter().map(member).collect() }
     }
-    Err(failure)
+
+    async fn settled(answers: Vec<Result<MembersResponse, CallError>>) -> Result<u64, String> {
+        let url = |id: u64| MemberUrl::parse(&format!("http://127.0.0.1:{}", 7000 + id)).unwrap();
+        let members = (1..=3).map(|id| (format!("m{id}"), vec![url(id)])).collect();
+        let settled = settle("m3", &members, futures::stream::iter(answers)).await;
+        settled.map(|identity| identity.member_id).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn one_that_joins_believes_the_member_that_knows_of_it() {
+        let behind = || Ok(told(&[1, 2]));
+        assert_eq!(settled(vec![behind(), Ok(told(&[1, 2, 3]))]).await, Ok(3));
+        assert_eq!(settled(vec![Err(nobody()), Ok(told(&[1, 2, 3])), behind()]).await, Ok(3));
+        let unequal = "error validating peerURLs: member count is unequal".to_owned();
+        assert_eq!(settled(vec![behind(), Err(nobody())]).await, Err(unequal));
+        let unreached = settled(vec![Err(nobody())]).await.unwrap_err();
+        assert!(unreached.starts_with("cannot fetch cluster info from peer urls: "), "{unreached}");
+    }
 }

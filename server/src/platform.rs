@@ -1,8 +1,8 @@
 //! What differs between operating systems.
 
 pub(crate) use system::{
-    UnixListener, UnixStream, block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, owner_only,
-    process, read_exact_at, sync_dir, write_all_at,
+    UnixListener, UnixStream, block_broken_pipe_signal, create_private_dir, dir_mode_if_wide, open_direct,
+    owner_only, process, read_exact_at, sync_dir, write_all_at,
 };
 
 use std::path::Path;
@@ -123,6 +123,20 @@ mod system {
         file.write_all_at(data, offset)
     }
 
+    /// The same file again, to be written past the cache of the system; none where there is no way.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn open_direct(file: &File) -> Option<File> {
+        use std::os::fd::AsRawFd;
+        // By its descriptor: its name may be another's by now.
+        let same = format!("/proc/self/fd/{}", file.as_raw_fd());
+        OpenOptions::new().write(true).custom_flags(nix::fcntl::OFlag::O_DIRECT.bits()).open(same).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn open_direct(_file: &File) -> Option<File> {
+        None
+    }
+
     pub(crate) use tokio::net::UnixStream;
 
     /// A socket in the file system, which is gone when this is dropped.
@@ -200,6 +214,10 @@ mod system {
     /// NTFS journals names itself and offers no way to sync a directory.
     pub(crate) fn sync_dir(_dir: &Path) -> Result<()> {
         Ok(())
+    }
+
+    pub(crate) fn open_direct(_file: &File) -> Option<File> {
+        None
     }
 
     pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> Result<()> {

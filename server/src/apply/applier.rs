@@ -9,18 +9,19 @@ use etcdkit_proto::EtcdError;
 use prost::Message;
 
 use super::{
-    ApplyError, Progress, Received, RunEntry, Snapshots, StateMachine, auth, compact, kv, lease, txn,
+    ApplyError, Progress, Received, ReceivedRecords, RunEntry, Snapshots, StateMachine, auth, compact, kv,
+    lease, txn,
 };
 use crate::alarm::Alarms;
 use crate::auth::AuthStore;
-use crate::backend::{Backend, Incoming, Table};
+use crate::backend::{Backend, BackendError, Table};
 use crate::cluster::ClusterState;
 use crate::command::{Applied, Command, Operation, Outcome};
 use crate::fail_point;
 use crate::lease::Lessor;
 use crate::metrics::Stopwatch;
 use crate::mvcc::watch::Hub;
-use crate::mvcc::{Contents, MvccError, Store, StoreWriter};
+use crate::mvcc::{Contents, MvccError, Restoring, Store, StoreWriter};
 
 /// Where the progress of the log is kept.
 const PROGRESS: &[u8] = b"applied_progress";
@@ -210,22 +211,23 @@ impl StateMachine for Applier {
     }
 
     fn install(&mut self, received: Received) -> Result<(), ApplyError> {
-        let Some(incoming) = received.incoming else {
+        let Some(records) = received.records else {
             return Err(ApplyError("a snapshot without records cannot be installed".to_owned()));
         };
-        self.adopt(incoming).inspect_err(|error| self.failed = Some(error.clone()))
+        self.adopt(records).inspect_err(|error| self.failed = Some(error.clone()))
     }
 }
 
 impl Applier {
-    /// Reads all that is kept in memory from the records of another member, then lets these take the place of the own
-    /// ones and everybody go on from there.
-    fn adopt(&self, incoming: Incoming) -> Result<(), ApplyError> {
+    /// Reads what is kept in memory from the records of another member, then lets these take the place of the own ones
+    /// and everybody go on from there.
+    fn adopt(&self, records: ReceivedRecords) -> Result<(), ApplyError> {
         fail_point::pass("applyBeforeOpenSnapshot");
         let failed = |error: &dyn std::fmt::Display| ApplyError(format!("a snapshot: {error}"));
+        let ReceivedRecords { incoming, key_space } = records;
         let theirs = incoming.backend();
         let lessor = Lessor::open(theirs).map_err(|error| failed(&error))?;
-        let contents = Contents::read(theirs, &mut |lease, key| lessor.attach(lease, key));
+        let contents = Contents::of(key_space, theirs, &mut |lease, key| lessor.attach(lease, key));
         let contents = contents.map_err(|error| failed(&error))?;
         // Tokens are kept, so how long new ones would live is of no concern.
         let auth = AuthStore::open(theirs, 0).map_err(|error| failed(&error))?;
@@ -252,11 +254,18 @@ impl Snapshots for BackendSnapshots {
     }
 
     fn receive(&self, source: &mut dyn Read) -> Result<Received, ApplyError> {
-        let incoming = self.backend.receive(source).map_err(|error| ApplyError(error.to_string()))?;
+        let mut key_space = Restoring::default();
+        let incoming = self.backend.receive(source, &mut |table, key, record| {
+            // The whole of it is not read again when it is taken over.
+            let added = if table == Table::Key { key_space.add(key, record) } else { Ok(()) };
+            added.map_err(|error| BackendError::Copy(error.to_string()))
+        });
+        let incoming = incoming.map_err(|error| ApplyError(error.to_string()))?;
         let mark = incoming.backend().durable_mark();
         let mark =
             mark.ok_or_else(|| ApplyError("a snapshot does not say where it stands in the log".to_owned()))?;
-        Ok(Received { progress: read_progress(mark)?, incoming: Some(incoming) })
+        let records = Some(ReceivedRecords { incoming, key_space });
+        Ok(Received { progress: read_progress(mark)?, records })
     }
 }
 

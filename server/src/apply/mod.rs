@@ -23,6 +23,7 @@ pub use replicated::{OpenError, Replicated};
 
 use crate::backend::Incoming;
 use crate::command::{Command, Outcome};
+use crate::mvcc::Restoring;
 
 /// One log entry as the state machine sees it.
 #[derive(Clone, Copy, Debug)]
@@ -86,5 +87,14 @@ pub struct Received {
     /// Where it stands in the log.
     pub progress: Progress,
     /// Its records; none in a state machine that has no backend.
-    pub incoming: Option<Incoming>,
+    pub records: Option<ReceivedRecords>,
+}
+
+/// The records of another member.
+#[derive(Debug)]
+pub struct ReceivedRecords {
+    /// On this member's disk.
+    pub(crate) incoming: Incoming,
+    /// What those of the key space tell.
+    pub(crate) key_space: Restoring,
 }

@@ -15,9 +15,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::directory::Directory;
 use super::engine::{self, View};
-use super::{Backend, BackendError, BackendOptions, BackendWriter, EngineKind, Table};
+use super::{Backend, BackendError, BackendOptions, EngineKind, Table};
 use crate::io::Io;
 
 const MAGIC: &[u8] = b"etcdkit backend copy 1\n";
@@ -26,8 +25,8 @@ const MAGIC: &[u8] = b"etcdkit backend copy 1\n";
 /// damaged length could ask for.
 const FIELD_BYTES_MAX: u32 = 64 << 20;
 
-/// Records brought in with one commit while importing.
-const IMPORT_RUN_BYTES: usize = 1 << 20;
+/// Sees each record of a copy; an error ends the reading.
+pub(super) type RecordVisitor<'a> = dyn FnMut(Table, &[u8], &[u8]) -> Result<(), BackendError> + 'a;
 
 impl Backend {
     /// Writes a copy of one moment: everything committed before the call, and nothing after it. The mark
@@ -36,7 +35,7 @@ impl Backend {
     /// # Errors
     /// What the disk, the engine or `out` says.
     pub fn export(&self, out: &mut dyn Write) -> Result<(), BackendError> {
-        self.export_to(|_bytes| out).map(drop)
+        self.still(|base, mark| self.write_copy(base, mark, out))
     }
 
     /// As [`Self::export`], to what `start` makes when it is told how many bytes will come.
@@ -44,23 +43,30 @@ impl Backend {
     /// # Errors
     /// As [`Self::export`].
     pub fn export_to<W: Write>(&self, start: impl FnOnce(u64) -> W) -> Result<W, BackendError> {
+        self.still(|base, mark| {
+            let mut counted = Counted(0);
+            self.write_copy(base, mark, &mut counted)?;
+            let mut out = start(counted.0);
+            self.write_copy(base, mark, &mut out)?;
+            Ok(out)
+        })
+    }
+
+    /// Shows the records of one moment and their mark.
+    fn still<T>(
+        &self,
+        look: impl FnOnce(&dyn View, Option<&[u8]>) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
         self.flush()?;
         let shared = self.shared();
         // A compaction that waits for its turn at the gate would hold up all readers.
         let _copying = shared.copying.read();
-        let gate = shared.gate.read();
+        let _gate = shared.gate.read();
         let still = shared.engine_still.lock();
         let base = shared.state.read().base.clone();
         let mark = self.durable_mark();
         let _still = (!base.is_snapshot()).then_some(still);
-
-        let mark = mark.as_deref();
-        let mut counted = Counted(0);
-        self.write_copy(base.as_ref(), mark, &mut counted)?;
-        let mut out = start(counted.0);
-        self.write_copy(base.as_ref(), mark, &mut out)?;
-        drop(gate);
-        Ok(out)
+        look(base.as_ref(), mark.as_deref())
     }
 
     fn write_copy(
@@ -85,90 +91,27 @@ impl Backend {
         copy.end(mark).map_err(write_error)
     }
 
-    /// Opens a new backend in an empty directory with the content of a copy, durable when it returns.
-    /// When it fails the directory is useless: remove it.
+    /// Opens a new backend in an empty directory with the content of a copy, durable when it returns. `look` sees each
+    /// record before. When it fails the directory is useless: remove it.
     ///
     /// # Errors
-    /// A directory that is not empty, a copy that is cut short or damaged, and what the disk says.
-    pub fn import(
+    /// A directory that is not empty, a copy that is cut short or damaged, what `look` says, and what the disk says.
+    pub(super) fn import(
         io: Arc<dyn Io>,
         dir: &Path,
         kind: EngineKind,
         options: BackendOptions,
         source: &mut dyn Read,
+        look: &mut RecordVisitor<'_>,
     ) -> Result<Backend, BackendError> {
         Self::fill(io, dir, kind, options, |filling| {
-            let mark = read_copy(source, &mut |table, key, value| filling.put(table, key, value))?;
-            filling.mark = mark;
+            let mark = read_copy(source, &mut |table, key, value| {
+                look(table, &key, &value)?;
+                filling.put(table, key, value)
+            })?;
+            mark.into_iter().for_each(|mark| filling.mark(mark));
             Ok(())
         })
-    }
-
-    /// Opens a new backend in an empty directory and fills it, durable when it returns. When it fails the directory is
-    /// useless: remove it.
-    ///
-    /// # Errors
-    /// A directory that is not empty, what `fill` says, and what the disk says.
-    pub fn fill<E: From<BackendError>>(
-        io: Arc<dyn Io>,
-        dir: &Path,
-        kind: EngineKind,
-        options: BackendOptions,
-        fill: impl FnOnce(&mut Filling<'_>) -> Result<(), E>,
-    ) -> Result<Backend, E> {
-        let directory = match kind {
-            EngineKind::Memory => None,
-            EngineKind::Redb | EngineKind::Sled => Some(Directory::open_for_import(io.clone(), dir, kind)?),
-        };
-        let backend = Self::start(&io, dir, kind, options, directory)?;
-        let mut filling = Filling { backend: &backend, run: None, run_bytes: 0, mark: None };
-        fill(&mut filling)?;
-        if let Some(mark) = filling.mark.take() {
-            filling.run.get_or_insert_with(|| backend.write()).mark(mark);
-        }
-        filling.next_run()?;
-        drop(filling);
-        backend.flush()?;
-        backend.shared().directory_ready()?;
-        Ok(backend)
-    }
-}
-
-/// A new backend that takes records.
-pub struct Filling<'b> {
-    backend: &'b Backend,
-    /// Only one run can be open at a time, so there is none while the next one waits for room.
-    run: Option<BackendWriter<'b>>,
-    run_bytes: usize,
-    mark: Option<Bytes>,
-}
-
-impl Filling<'_> {
-    /// Writes a record.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub fn put(&mut self, table: Table, key: Bytes, value: Bytes) -> Result<(), BackendError> {
-        self.run_bytes += key.len() + value.len();
-        let run = self.run.get_or_insert_with(|| self.backend.write());
-        run.put(table, key, value);
-        if self.run_bytes >= IMPORT_RUN_BYTES {
-            self.run_bytes = 0;
-            self.next_run()?;
-        }
-        Ok(())
-    }
-
-    /// Sets the mark that the backend carries when it is full.
-    pub fn mark(&mut self, mark: Bytes) {
-        self.mark = Some(mark);
-    }
-
-    fn next_run(&mut self) -> Result<(), BackendError> {
-        match self.run.take() {
-            Some(run) => run.commit(),
-            None => Ok(()),
-        }
     }
 }
 

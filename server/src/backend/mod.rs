@@ -29,6 +29,7 @@ mod copy;
 mod directory;
 mod engine;
 mod error;
+mod fill;
 mod flusher;
 mod layer;
 mod read;
@@ -47,8 +48,9 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-pub use copy::{Filling, is_copy, read_copy};
+pub use copy::{is_copy, read_copy};
 pub use error::{BackendError, UnknownEngine};
+pub use fill::Filling;
 pub use replace::Incoming;
 pub use writer::BackendWriter;
 
@@ -243,26 +245,28 @@ impl Backend {
             EngineKind::Memory => None,
             EngineKind::Redb | EngineKind::Sled => Some(Directory::open(io.clone(), dir, kind)?),
         };
-        let backend = Self::start(&io, dir, kind, options, directory)?;
+        let opened = engine::guarded(|| {
+            let engine = engine::open(&io, dir, kind, &options)?;
+            let mark = engine.mark()?;
+            Ok((engine, mark))
+        });
+        let (engine, mark) = opened.map_err(|source| BackendError::engine(kind, source))?;
+        let backend = Self::start(&io, dir, kind, options, (engine, mark), directory)?;
         backend.shared().directory_ready()?;
         Ok(backend)
     }
 
-    /// Opens the engine and starts the flusher; to declare the directory ready is left to the caller.
+    /// Starts the flusher of an engine with its mark; to declare the directory ready is left to the caller.
     fn start(
         io: &Arc<dyn Io>,
         dir: &Path,
         kind: EngineKind,
         options: BackendOptions,
+        (engine, durable_mark): (Box<dyn Engine>, Option<Bytes>),
         directory: Option<Directory>,
     ) -> Result<Backend, BackendError> {
-        let of_engine = |source| BackendError::engine(kind, source);
-        let opened = engine::guarded(|| {
-            let engine = engine::open(io, dir, kind, &options)?;
-            let (base, durable_mark) = (engine.view()?, engine.mark()?);
-            Ok((engine, base, durable_mark))
-        });
-        let (engine, base, durable_mark) = opened.map_err(of_engine)?;
+        let viewed = engine::guarded(|| engine.view());
+        let base = viewed.map_err(|source| BackendError::engine(kind, source))?;
         let shared = Arc::new(Shared {
             engine: RwLock::new(engine.into()),
             io: Arc::clone(io),

@@ -8,6 +8,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::copy::RecordVisitor;
 use super::engine::{self, EngineError, NoView};
 use super::{Backend, BackendError, BackendOptions, EngineKind};
 
@@ -28,18 +29,23 @@ impl Incoming {
 }
 
 impl Backend {
-    /// Reads a copy as [`Backend::export`] writes it, and keeps it beside this backend. One at a time.
+    /// Reads a copy as [`Backend::export`] writes it, and keeps it beside this backend, after `look` has seen each record.
+    /// One at a time.
     ///
     /// # Errors
-    /// A copy that is cut short or damaged, and what the disk says.
-    pub fn receive(&self, source: &mut dyn Read) -> Result<Incoming, BackendError> {
+    /// A copy that is cut short or damaged, what `look` says, and what the disk says.
+    pub fn receive(
+        &self,
+        source: &mut dyn Read,
+        look: &mut RecordVisitor<'_>,
+    ) -> Result<Incoming, BackendError> {
         let shared = self.shared();
         let dir = shared.dir.with_file_name(INCOMING);
         if shared.kind != EngineKind::Memory {
             self.clear(&dir)?;
         }
-        let backend =
-            Backend::import(Arc::clone(&shared.io), &dir, shared.kind, BackendOptions::default(), source)?;
+        let io = Arc::clone(&shared.io);
+        let backend = Backend::import(io, &dir, shared.kind, BackendOptions::default(), source, look)?;
         Ok(Incoming { backend })
     }
 

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::{Io, IoFile, IoLock, OpenMode};
 use crate::platform;
 
@@ -26,7 +28,7 @@ impl Io for DiskIo {
             }
         }
         platform::owner_only(&mut options);
-        Ok(Arc::new(DiskFile { file: options.open(path)? }))
+        Ok(Arc::new(DiskFile { file: options.open(path)?, direct: Mutex::new(Direct::Untried) }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -99,6 +101,45 @@ impl IoLock for DiskLock {}
 #[derive(Debug)]
 struct DiskFile {
     file: File,
+    direct: Mutex<Direct>,
+}
+
+/// The same file, past the cache of the operating system.
+#[derive(Debug)]
+enum Direct {
+    Untried,
+    /// With a buffer for what is written.
+    Open(File, Vec<u8>),
+    /// The file system cannot do it.
+    Refused,
+}
+
+impl Direct {
+    /// Bytes of which positions, lengths and buffers are multiples. Disks want 512 or 4096.
+    const BLOCK: usize = 4096;
+
+    /// False when it has to be written in the usual way.
+    fn write(&mut self, file: &File, data: &[u8], offset: u64) -> Result<bool> {
+        if !data.len().is_multiple_of(Self::BLOCK) || !offset.is_multiple_of(Self::BLOCK as u64) {
+            return Ok(false);
+        }
+        if let Direct::Untried = self {
+            let opened = platform::open_direct(file);
+            *self = opened.map_or(Direct::Refused, |file| Direct::Open(file, Vec::new()));
+        }
+        let Direct::Open(direct, buffer) = self else { return Ok(false) };
+        buffer.resize(buffer.len().max(data.len() + Self::BLOCK), 0);
+        let begin = buffer.as_ptr().align_offset(Self::BLOCK);
+        let aligned = &mut buffer[begin..begin + data.len()];
+        aligned.copy_from_slice(data);
+        match platform::write_all_at(direct, aligned, offset) {
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                *self = Direct::Refused;
+                Ok(false)
+            }
+            written => written.map(|()| true),
+        }
+    }
 }
 
 impl IoFile for DiskFile {
@@ -112,6 +153,14 @@ impl IoFile for DiskFile {
 
     fn write_all_at(&self, data: &[u8], offset: u64) -> Result<()> {
         platform::write_all_at(&self.file, data, offset)
+    }
+
+    fn write_past_cache(&self, data: &[u8], offset: u64) -> Result<()> {
+        if self.direct.lock().write(&self.file, data, offset)? {
+            Ok(())
+        } else {
+            self.write_all_at(data, offset)
+        }
     }
 
     fn set_len(&self, len: u64) -> Result<()> {

@@ -85,6 +85,11 @@ pub trait IoFile: Debug + Send + Sync {
     /// Writes all of `data` at `offset`, extending the file as needed. Not durable before a sync.
     fn write_all_at(&self, data: &[u8], offset: u64) -> Result<()>;
 
+    /// As [`IoFile::write_all_at`]; what is written need not be kept in memory by the operating system.
+    fn write_past_cache(&self, data: &[u8], offset: u64) -> Result<()> {
+        self.write_all_at(data, offset)
+    }
+
     /// Cuts the file, or extends it with zeros.
     fn set_len(&self, len: u64) -> Result<()>;
 

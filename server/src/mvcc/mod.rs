@@ -28,7 +28,7 @@ pub use hash::KeyValueHash;
 pub use range_stream::RangeStream;
 pub(crate) use record::{record_key_of, tombstone};
 pub use revision::{FIRST_REVISION, NEVER_COMPACTED, RecordKey, Revision};
-pub(crate) use store::Contents;
+pub(crate) use store::{Contents, Restoring};
 pub use store::{Marks, Snapshot, Store};
 pub use write::{Change, ChangeKind, Committed, StoreWriter};
 

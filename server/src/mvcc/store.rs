@@ -236,9 +236,24 @@ pub(crate) struct Contents {
 impl Contents {
     /// Reads all of it, and calls `attach` for every live key that hangs on a lease.
     pub(crate) fn read(backend: &Backend, attach: &mut dyn FnMut(i64, &[u8])) -> Result<Self, MvccError> {
+        let mut restoring = Restoring::default();
+        let mut outcome = Ok(());
+        backend.visit(Table::Key, Bound::Unbounded, Bound::Unbounded, |key, record| {
+            outcome = restoring.add(key, record);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        outcome?;
+        Self::of(restoring, backend, attach)
+    }
+
+    /// As [`Self::read`], when all records of the backend were shown to `restored` already.
+    pub(crate) fn of(
+        restored: Restoring,
+        backend: &Backend,
+        attach: &mut dyn FnMut(i64, &[u8]),
+    ) -> Result<Self, MvccError> {
         let compacted = read_mark(backend, SCHEDULED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
         let finished = read_mark(backend, FINISHED_COMPACT)?.unwrap_or(NEVER_COMPACTED);
-        let restored = Restored::read(backend)?;
         for (key, lease) in &restored.leases {
             attach(*lease, key);
         }
@@ -247,26 +262,28 @@ impl Contents {
     }
 }
 
-/// What the records tell at start.
-struct Restored {
+/// What the records tell, one after another.
+pub(crate) struct Restoring {
     index: KeyIndex,
     revision: i64,
     leases: HashMap<Box<[u8]>, i64>,
 }
 
-impl Restored {
-    fn read(backend: &Backend) -> Result<Self, MvccError> {
-        let mut restored =
-            Restored { index: KeyIndex::default(), revision: FIRST_REVISION, leases: HashMap::new() };
-        let mut outcome = Ok(());
-        backend.visit(Table::Key, Bound::Unbounded, Bound::Unbounded, |key, record| {
-            outcome = restored.add(key, record);
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        outcome.map(|()| restored)
+impl Default for Restoring {
+    fn default() -> Self {
+        Restoring { index: KeyIndex::default(), revision: FIRST_REVISION, leases: HashMap::new() }
     }
+}
 
-    fn add(&mut self, key: &[u8], record: &[u8]) -> Result<(), MvccError> {
+impl std::fmt::Debug for Restoring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Restoring").field("revision", &self.revision).finish_non_exhaustive()
+    }
+}
+
+impl Restoring {
+    /// Takes the next record of the key space, in the order of their keys.
+    pub(crate) fn add(&mut self, key: &[u8], record: &[u8]) -> Result<(), MvccError> {
         let parsed = RecordKey::parse(key).zip(record::head(record));
         let ((revision, tombstone), head) =
             parsed.ok_or_else(|| MvccError::BadRecord(format!("key {key:02x?}")))?;

@@ -49,7 +49,7 @@ pub fn restore<F: Read + Seek>(
     let data_dir = DataDir::open(&io, &options.data_dir, || Ok(identity))?;
     let members = bootstrap::founders(&options.config, identity.member_id)?.unwrap_or_default();
     let progress = raft::begin_log(Arc::clone(&io), data_dir.log(), identity.member_id, &members)?;
-    let fill = |filling: &mut crate::backend::Filling<'_>| {
+    let fill = |filling: &mut crate::backend::Filling| {
         let mut latest = NEVER_COMPACTED;
         snapshot.each_record(&mut |table, key, value| {
             if !is_kept(table, &key) {

@@ -104,7 +104,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 
     fn stream_append<'s, S>(
         &'s mut self,
-        input: S,
+        mut input: S,
         _option: RPCOption,
     ) -> BoxFuture<
         's,
@@ -117,6 +117,13 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
+            // openraft pauses after a failure before it makes the next request: without one nobody is called, or a member
+            // that is gone would be called without a pause.
+            let Some(first) = input.next().await else {
+                let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
+                return Ok(nothing);
+            };
+            let input = futures::stream::once(std::future::ready(first)).chain(input);
             let turns = Arc::new(Semaphore::new(1));
             let sent = Arc::new(AtomicBool::new(false));
             let state = (input, turns.clone(), sent.clone());
@@ -241,5 +248,33 @@ impl Answered {
                 Err(_elapsed) => unanswered = self.sent.load(Ordering::Relaxed),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_called_before_there_is_something_to_send() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut network = Network::new(Arc::new(Peers::new(1, 2, None)), Duration::from_secs(5));
+        let mut peer = network.new_client(3, &BasicNode::new(url)).await;
+        let input = Box::pin(futures::stream::pending());
+        let mut begun = peer.stream_append(input, RPCOption::new(Duration::from_secs(5)));
+        // Every time it is asked it has the chance to call.
+        for _ in 0..100 {
+            assert!(futures::poll!(&mut begun).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let called = futures::poll!(std::pin::pin!(listener.accept()));
+        assert!(called.is_pending(), "somebody was called for nothing");
+        drop(begun);
+        let nothing = futures::stream::empty();
+        let mut results = peer.stream_append(nothing, RPCOption::new(Duration::from_secs(5))).await.unwrap();
+        assert!(results.next().await.is_none());
     }
 }

@@ -232,7 +232,7 @@ impl RaftStateMachine<TypeConfig> for Applying {
             SnapshotContents::Received(received) => received,
             SnapshotContents::Own(_) => {
                 let progress = encode_progress(applied, &meta.last_membership);
-                Received { progress, incoming: None }
+                Received { progress, records: None }
             }
         };
         tracing::info!(index = applied.index, "taking over the state of another member");

@@ -1,5 +1,6 @@
 //! What the backend needs of a storage engine, and the engines.
 
+mod gather;
 mod memory;
 mod redb;
 mod sled;
@@ -60,6 +61,11 @@ pub(super) trait Engine: Send + Sync {
     /// nothing is brought in any more.
     fn apply(&self, layer: &Layer) -> Result<(), EngineError>;
 
+    /// As [`Engine::apply`], into an engine that nobody uses yet. Durable with the next layer that is applied, not before.
+    fn load(&self, layer: &Layer) -> Result<(), EngineError> {
+        self.apply(layer)
+    }
+
     /// The records as they are now.
     fn view(&self) -> Result<Arc<dyn View>, EngineError>;
 
@@ -112,6 +118,19 @@ pub(super) fn open(
         EngineKind::Sled => Box::new(sled::SledEngine::open(io.clone(), dir, options)?),
         EngineKind::Memory => Box::new(memory::MemoryEngine::default()),
     })
+}
+
+/// As [`open`], to be filled before anybody uses it.
+pub(super) fn open_to_fill(
+    io: &Arc<dyn Io>,
+    dir: &Path,
+    kind: EngineKind,
+    options: &BackendOptions,
+) -> Result<Box<dyn Engine>, EngineError> {
+    match kind {
+        EngineKind::Redb => Ok(Box::new(redb::RedbEngine::open_to_fill(io.clone(), dir, options)?)),
+        EngineKind::Sled | EngineKind::Memory => open(io, dir, kind, options),
+    }
 }
 
 /// What an engine keeps in its directory: the path whose presence shows that there is data, and the

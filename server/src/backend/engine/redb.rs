@@ -12,9 +12,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::RwLock;
 use redb::{
-    Builder, Database, ReadOnlyTable, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
+    TableDefinition, WriteTransaction,
 };
 
+use super::gather::GatheringFile;
 use super::{Engine, EngineError, View};
 use crate::backend::layer::Layer;
 use crate::backend::read::RowVisitor;
@@ -64,18 +66,25 @@ pub(super) struct RedbEngine {
 impl RedbEngine {
     pub(super) fn open(io: Arc<dyn Io>, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
         remove_successor(io.as_ref(), dir)?;
-        Self::open_file(io, dir, FILE, options)
+        let file = open_file(io.as_ref(), dir, FILE)?;
+        Self::open_in(file, io, dir, options)
     }
 
-    fn open_file(
+    pub(super) fn open_to_fill(
         io: Arc<dyn Io>,
         dir: &Path,
-        name: &str,
         options: &BackendOptions,
     ) -> Result<Self, EngineError> {
-        let path = dir.join(name);
-        let file = io.open(&path, OpenMode::Any).map_err(EngineError::new)?;
-        io.sync_dir(dir).map_err(EngineError::new)?;
+        let file = GatheringFile::over(open_file(io.as_ref(), dir, FILE)?);
+        Self::open_in(Arc::new(file), io, dir, options)
+    }
+
+    fn open_in(
+        file: Arc<dyn IoFile>,
+        io: Arc<dyn Io>,
+        dir: &Path,
+        options: &BackendOptions,
+    ) -> Result<Self, EngineError> {
         let database = Builder::new()
             .set_cache_size(options.cache_bytes)
             .create_with_backend(RedbFile { file: file.clone() })?;
@@ -113,12 +122,9 @@ impl RedbEngine {
         let value = self.internal(RECORD_BYTES)?;
         Ok(value.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes))
     }
-}
 
-impl Engine for RedbEngine {
-    fn apply(&self, layer: &Layer) -> Result<(), EngineError> {
+    fn bring_in(&self, layer: &Layer, transaction: WriteTransaction) -> Result<(), EngineError> {
         let mut record_bytes = self.record_bytes()?;
-        let transaction = self.begin()?;
         for table in Table::ALL {
             let (added, removed) = change(&transaction, layer, table)?;
             record_bytes = (record_bytes + added).saturating_sub(removed);
@@ -130,6 +136,18 @@ impl Engine for RedbEngine {
         }
         drop(internal);
         Ok(transaction.commit()?)
+    }
+}
+
+impl Engine for RedbEngine {
+    fn apply(&self, layer: &Layer) -> Result<(), EngineError> {
+        self.bring_in(layer, self.begin()?)
+    }
+
+    fn load(&self, layer: &Layer) -> Result<(), EngineError> {
+        let mut transaction = self.database.read().begin_write()?;
+        transaction.set_durability(Durability::None)?;
+        self.bring_in(layer, transaction)
     }
 
     fn view(&self) -> Result<Arc<dyn View>, EngineError> {
@@ -157,7 +175,8 @@ impl Engine for RedbEngine {
 
     fn successor(&self) -> Result<Option<Box<dyn Engine>>, EngineError> {
         remove_successor(self.io.as_ref(), &self.dir)?;
-        let successor = Self::open_file(Arc::clone(&self.io), &self.dir, FILE_NEW, &self.options)?;
+        let file = open_file(self.io.as_ref(), &self.dir, FILE_NEW)?;
+        let successor = Self::open_in(file, Arc::clone(&self.io), &self.dir, &self.options)?;
         Ok(Some(Box::new(successor)))
     }
 
@@ -167,6 +186,12 @@ impl Engine for RedbEngine {
         self.io.rename(&self.dir.join(FILE_NEW), &self.dir.join(FILE)).map_err(EngineError::new)?;
         self.io.sync_dir(&self.dir).map_err(EngineError::new)
     }
+}
+
+fn open_file(io: &dyn Io, dir: &Path, name: &str) -> Result<Arc<dyn IoFile>, EngineError> {
+    let file = io.open(&dir.join(name), OpenMode::Any).map_err(EngineError::new)?;
+    io.sync_dir(dir).map_err(EngineError::new)?;
+    Ok(file)
 }
 
 /// Removes what an interrupted copy left.
@@ -181,13 +206,15 @@ fn remove_successor(io: &dyn Io, dir: &Path) -> Result<(), EngineError> {
 
 /// Brings the layer's changes of one table in; the bytes of records added and removed.
 fn change(transaction: &WriteTransaction, layer: &Layer, table: Table) -> Result<(u64, u64), EngineError> {
-    let entries = layer.table(table);
-    if entries.is_empty() {
+    if layer.table(table).is_empty() {
         return Ok((0, 0));
     }
     let mut records = transaction.open_table(definition(table))?;
+    let last = records.last()?.map(|(key, _)| key.value().to_vec());
+    let last = last.as_deref();
     let (mut added, mut removed) = (0, 0);
-    for (key, entry) in entries {
+    let within = last.map(|last| layer.range(table, Bound::Unbounded, Bound::Included(last)));
+    for (key, entry) in within.into_iter().flatten() {
         let old = match entry {
             Some(value) => {
                 added += key.len() + value.len();
@@ -197,6 +224,16 @@ fn change(transaction: &WriteTransaction, layer: &Layer, table: Table) -> Result
         };
         removed += old.map_or(0, |old| key.len() + old.value().len());
     }
+    // Records of new revisions are the last ones: put there together they fill their pages, which are half empty when
+    // each comes by itself.
+    let mut end = records.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
+    for (key, entry) in layer.range(table, last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded) {
+        if let Some(value) = entry {
+            added += key.len() + value.len();
+            end.insert_before(key.as_ref(), value.as_ref())?;
+        }
+    }
+    end.close()?;
     Ok((added as u64, removed as u64))
 }
 

@@ -338,6 +338,10 @@ fn size_counts_records_and_compaction_keeps_them(kind: EngineKind) {
     assert_eq!(get(backend, 100).unwrap(), "after");
 }
 
+fn ignore(_: Table, _: &[u8], _: &[u8]) -> Result<(), BackendError> {
+    Ok(())
+}
+
 fn a_copy_has_everything_and_its_mark(kind: EngineKind) {
     let fixture = Fixture::new(kind);
     let backend = fixture.backend();
@@ -351,8 +355,9 @@ fn a_copy_has_everything_and_its_mark(kind: EngineKind) {
     for target in [EngineKind::Redb, EngineKind::Sled, EngineKind::Memory] {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("backend");
-        let import =
-            |bytes: &[u8]| Backend::import(Arc::new(DiskIo), &place, target, manual(), &mut { bytes });
+        let import = |bytes: &[u8]| {
+            Backend::import(Arc::new(DiskIo), &place, target, manual(), &mut { bytes }, &mut ignore)
+        };
         let imported = import(&copy).unwrap();
         assert_eq!(rows(&imported), rows(backend));
         assert_eq!(imported.get(Table::Lease, b"lease").unwrap().unwrap(), "ttl");
@@ -372,7 +377,14 @@ fn a_damaged_copy_is_refused(kind: EngineKind) {
     fixture.backend().export(&mut copy).unwrap();
     let import = |bytes: &[u8]| {
         let dir = tempfile::tempdir().unwrap();
-        Backend::import(Arc::new(DiskIo), dir.path(), EngineKind::Memory, manual(), &mut { bytes })
+        Backend::import(
+            Arc::new(DiskIo),
+            dir.path(),
+            EngineKind::Memory,
+            manual(),
+            &mut { bytes },
+            &mut ignore,
+        )
     };
     import(&copy).unwrap();
     for at in 0..copy.len() {
@@ -508,7 +520,7 @@ fn an_unfinished_import_is_refused() {
     for kind in ON_DISK {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("backend");
-        Backend::import(Arc::new(DiskIo), &place, kind, manual(), &mut { cut }).unwrap_err();
+        Backend::import(Arc::new(DiskIo), &place, kind, manual(), &mut { cut }, &mut ignore).unwrap_err();
         let error = open(kind, dir.path(), manual()).unwrap_err();
         assert!(matches!(error, BackendError::ImportUnfinished { .. }), "{error}");
     }
@@ -542,7 +554,7 @@ fn the_records_of_another_take_the_place_of_the_own_ones() {
         put(fixture.backend(), 200..400, "own");
         // Twice, as what is left of the first time must not be in the way of the second.
         for round in 0..2 {
-            let incoming = fixture.backend().receive(&mut copy.as_slice()).unwrap();
+            let incoming = fixture.backend().receive(&mut copy.as_slice(), &mut ignore).unwrap();
             fixture.backend().replace(incoming).unwrap();
             let get = |n| fixture.backend().get(Table::Key, &key(n)).unwrap();
             assert_eq!(get(299).as_deref(), Some(&b"theirs"[..]), "{kind} {round}");
