@@ -9,7 +9,8 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use etcdkit_addresses::free_url;
 use etcdkit_proto::etcdserverpb::{
-    MemberAddRequest, PutRequest, RangeRequest, RangeResponse, StatusRequest, StatusResponse,
+    MemberAddRequest, MemberListRequest, MemberListResponse, PutRequest, RangeRequest, RangeResponse,
+    StatusRequest, StatusResponse,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use prost::Message;
@@ -206,6 +207,12 @@ impl<'a> Cluster<'a> {
         let request = MemberAddRequest { peer_ur_ls: vec![peer.clone()], ..Default::default() };
         let request = request.encode_to_vec().into();
         Connection::open(&leader).await?.unary("/etcdserverpb.Cluster/MemberAdd", request).await?;
+        // etcd's new member asks any of them, and gives up when that one has not heard of it.
+        for member in &self.members {
+            let what = format!("{}: all members know the new one", self.kind.name());
+            let knows = async || members(&member.client).await.ok() == Some(MEMBERS + 1);
+            until(&what, JOIN_PATIENCE, knows).await?;
+        }
         let begun = Instant::now();
         let mut peers: Vec<String> = self.members.iter().map(|member| member.peer.clone()).collect();
         peers.push(peer.clone());
@@ -291,6 +298,13 @@ fn a_put() -> Bytes {
 async fn put(client: &str) -> anyhow::Result<()> {
     Connection::open(client).await?.unary("/etcdserverpb.KV/Put", a_put()).await?;
     Ok(())
+}
+
+/// How many members a member itself knows.
+async fn members(client: &str) -> anyhow::Result<usize> {
+    let request = MemberListRequest { linearizable: false }.encode_to_vec().into();
+    let answer = Connection::open(client).await?.unary("/etcdserverpb.Cluster/MemberList", request).await?;
+    Ok(MemberListResponse::decode(answer)?.members.len())
 }
 
 /// How many of the keys that fill a store a member has itself.

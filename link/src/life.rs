@@ -3,11 +3,15 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{Either, select};
 use h2::client::Connection as Http2;
 use h2::{Ping, PingPong};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::io::InspectReader;
@@ -49,26 +53,78 @@ pub(super) fn heard(
     (InspectReader::new(stream, move |_: &[u8]| noted.now()), heard)
 }
 
+/// A connection that is driven: read and written whenever something may have come, or is to go.
+pub(super) struct Driver<S> {
+    driven: Mutex<Driven<S>>,
+}
+
+struct Driven<S> {
+    /// None once it has ended.
+    connection: Option<Http2<S, Bytes>>,
+    /// Of the task that drives it.
+    waker: Option<Waker>,
+}
+
+/// Whoever has handed something to a connection may send it off, instead of waiting until a thread is awake for the
+/// connection's task.
+pub(super) trait Drive: Send + Sync {
+    /// Sends what there is to send, unless another thread is about it.
+    fn drive(&self);
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(super) fn of(connection: Http2<S, Bytes>) -> Self {
+        Driver { driven: Mutex::new(Driven { connection: Some(connection), waker: None }) }
+    }
+
+    fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut driven = self.driven.lock();
+        driven.waker = Some(context.waker().clone());
+        driven.poll(context)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Drive for Driver<S> {
+    fn drive(&self) {
+        let Some(mut driven) = self.driven.try_lock() else { return };
+        // Whatever comes next is for the task, which is told of the end too.
+        let Some(waker) = driven.waker.clone() else { return };
+        if driven.poll(&mut Context::from_waker(&waker)).is_ready() {
+            waker.wake();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driven<S> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(()) };
+        let ended = ready!(connection.poll_unpin(context));
+        self.connection = None;
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection broke");
+        }
+        Poll::Ready(())
+    }
+}
+
 /// Drives a connection to its end. Its streams end with it.
 pub(super) async fn live<S: AsyncRead + AsyncWrite + Unpin>(
-    mut connection: Http2<S, Bytes>,
+    driver: Arc<Driver<S>>,
+    pings: Option<PingPong>,
     keep_alive: Option<KeepAlive>,
     heard: Arc<Heard>,
     open: Weak<()>,
 ) {
-    let pings = connection.ping_pong();
     let silence = async {
         match (keep_alive, pings) {
             (Some(keep_alive), Some(pings)) => silent(keep_alive, pings, &heard, &open).await,
             _ => std::future::pending().await,
         }
     };
-    match futures::future::select(connection, pin!(silence)).await {
-        futures::future::Either::Left((Err(error), _)) => tracing::debug!(%error, "a connection broke"),
-        futures::future::Either::Left((Ok(()), _)) => {}
-        futures::future::Either::Right(_) => {
-            tracing::debug!("a connection is given up: a ping was not answered")
-        }
+    let end = std::future::poll_fn(|context| driver.poll_end(context));
+    if let Either::Right(_) = select(end, pin!(silence)).await {
+        tracing::debug!("a connection is given up: a ping was not answered");
+        driver.driven.lock().connection = None;
     }
 }
 

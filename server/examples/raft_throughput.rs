@@ -54,7 +54,7 @@ impl Snapshots for Nothing {
     }
 
     fn receive(&self, _: &mut dyn Read) -> Result<Received, ApplyError> {
-        Ok(Received { progress: Progress::default(), incoming: None })
+        Ok(Received { progress: Progress::default(), records: None })
     }
 }
 

@@ -159,7 +159,7 @@ impl ValueEnd {
 }
 
 /// Reads a message by its descriptor. Unknown fields are left out, as in etcd.
-fn parse(input: &MessageDescriptor, value: &[u8]) -> Result<Bytes, serde_json::Error> {
+pub(super) fn parse(input: &MessageDescriptor, value: &[u8]) -> Result<Bytes, serde_json::Error> {
     Strict::Message(input.clone()).deserialize(&mut serde_json::Deserializer::from_slice(value))?;
     let options = DeserializeOptions::new().deny_unknown_fields(false);
     let mut value = serde_json::Deserializer::from_slice(value);
