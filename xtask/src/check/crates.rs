@@ -1,4 +1,4 @@
-//! The crate graph: proto, link <- core <- bridge <- bindings, and proto, link <- server.
+//! The crate graph: proto, link <- core <- bridge <- bindings, link <- bridge, and proto, link <- server.
 
 use toml::Table;
 
@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("etcdkit-proto", &[]),
     ("etcdkit-link", &[]),
     ("etcdkit", &["etcdkit-link", "etcdkit-proto"]),
-    ("etcdkit-bridge", &["etcdkit", "etcdkit-proto"]),
+    ("etcdkit-bridge", &["etcdkit", "etcdkit-link", "etcdkit-proto"]),
     ("etcdkit-dispatch", &["etcdkit", "etcdkit-bridge", "etcdkit-proto", "etcdkit-server"]),
     ("etcdkit-addresses", &[]),
     ("etcdkit-authority", &[]),
