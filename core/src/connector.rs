@@ -75,6 +75,9 @@ impl Service<Uri> for Connector {
 trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
+/// Pieces of a write that are joined, in bytes; what is beyond is for the next write.
+const JOINED_BYTES_MAX: usize = 16 << 10;
+
 /// A stream of any kind.
 pub struct Connection(Pin<Box<dyn Stream>>);
 
@@ -108,6 +111,11 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A write of several pieces to a connection that the other side has closed raises SIGPIPE, which the runtime's
+        // threads block; on the thread of a caller it could end the process. A write of one piece never raises it.
+        if etcdkit_link::is_at_once() {
+            return self.0.as_mut().poll_write(context, &joined(data));
+        }
         self.0.as_mut().poll_write_vectored(context, data)
     }
 
@@ -124,8 +132,81 @@ impl AsyncWrite for Connection {
     }
 }
 
+/// The beginning of what the pieces have together.
+fn joined(pieces: &[io::IoSlice<'_>]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for piece in pieces {
+        let room = JOINED_BYTES_MAX - joined.len();
+        joined.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+    joined
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connection")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+
+    use super::*;
+
+    /// What was written, and how often in several pieces.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl AsyncRead for Written {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Written {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().0.extend_from_slice(data);
+            Poll::Ready(Ok(data.len()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            data: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().1 += 1;
+            Poll::Ready(Ok(data.iter().map(|piece| piece.len()).sum()))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn the_thread_of_a_caller_writes_in_one_piece() {
+        let written = Written::default();
+        let mut connection = Connection::new(written.clone());
+        let mut nobody = Context::from_waker(Waker::noop());
+        let large = vec![3; 2 * JOINED_BYTES_MAX];
+        let pieces = [&b"a"[..], b"", b"bc", &large].map(io::IoSlice::new);
+        let mut write = || Pin::new(&mut connection).poll_write_vectored(&mut nobody, &pieces);
+        assert!(matches!(write(), Poll::Ready(Ok(all)) if all == 3 + large.len()));
+        assert_eq!(written.0.lock().unwrap().1, 1);
+        assert!(matches!(etcdkit_link::at_once(write), Poll::Ready(Ok(JOINED_BYTES_MAX))));
+        let (joined, in_pieces) = written.0.lock().unwrap().clone();
+        assert_eq!((&joined[..4], joined.len(), in_pieces), (&b"abc\x03"[..], JOINED_BYTES_MAX, 1));
     }
 }

@@ -56,6 +56,12 @@ pub fn at_once<T>(begin: impl FnOnce() -> T) -> T {
     begin()
 }
 
+/// Whether this is the beginning of a call that [`at_once`] runs.
+#[must_use]
+pub fn is_at_once() -> bool {
+    AT_ONCE.get()
+}
+
 struct Reset(bool);
 
 impl Drop for Reset {
@@ -153,7 +159,7 @@ impl Link {
         } else if let Some(message) = begun.frames.into_iter().next() {
             stream.send_data(message, true)?;
         }
-        if AT_ONCE.get() {
+        if is_at_once() {
             self.driver.drive();
         }
         let response = response.await?;

@@ -44,8 +44,9 @@ impl Waiting {
 
     fn write_to(&mut self, file: &dyn IoFile) -> Result<()> {
         self.bytes = 0;
-        let (mut begins, mut run) = (0, Vec::new());
-        for (offset, page) in std::mem::take(&mut self.pages) {
+        let mut pages = std::mem::take(&mut self.pages).into_iter();
+        let Some((mut begins, mut run)) = pages.next() else { return Ok(()) };
+        for (offset, page) in pages {
             let follows = offset == begins + run.len() as u64 && run.len() + page.len() <= RUN_BYTES_MAX;
             if !follows {
                 file.write_past_cache(&run, begins)?;
