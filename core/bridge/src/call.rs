@@ -139,19 +139,17 @@ where
         Once { id, calls: &process.calls, completion: Some(completion), result: std::marker::PhantomData };
     process.runtime.spawn(async move {
         let once = once;
-        let call = async {
-            match begun {
-                Some(result) => result,
-                None => call.await,
-            }
+        let result = match begun {
+            // A result that is there is told, whatever has come since: it may hold an object of the caller's.
+            Some(result) => result,
+            None => tokio::select! {
+                biased;
+                () = closed.cancelled() => return once.complete(Err(BridgeError::closed())),
+                () = cancel.cancelled() => return once.complete(Err(BridgeError::cancelled())),
+                result = call => result,
+            },
         };
-        let result = tokio::select! {
-            biased;
-            () = closed.cancelled() => Err(BridgeError::closed()),
-            () = cancel.cancelled() => Err(BridgeError::cancelled()),
-            result = call => result.unwrap_or_else(|panic| Err(panicked(&*panic))),
-        };
-        once.complete(result);
+        once.complete(result.unwrap_or_else(|panic| Err(panicked(&*panic))));
     });
     Ok(id)
 }
@@ -323,6 +321,17 @@ mod tests {
         let completion = move |_: Result<Bytes, BridgeError>| tell.send(std::thread::current().id()).unwrap();
         start(&Scope::new(), echo(Bytes::new()), completion).unwrap();
         assert_ne!(told.recv_timeout(LONG).unwrap(), here);
+    }
+
+    #[test]
+    fn a_result_that_is_there_at_once_is_not_lost_to_a_close() {
+        let scope = Scope::new();
+        let closing = scope.clone();
+        let call = async move {
+            closing.close();
+            Ok(7)
+        };
+        assert_eq!(outcome(&scope, call).unwrap(), 7);
     }
 
     #[test]
