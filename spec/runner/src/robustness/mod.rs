@@ -53,8 +53,6 @@ const WATCHERS_CLIENT: usize = 2;
 const TTL: i64 = 2;
 /// A judgement that takes longer makes the run void.
 const JUDGEMENT: Duration = Duration::from_secs(60);
-/// Longer than a run.
-const NEVER: Duration = Duration::from_secs(3600);
 /// How long those who hear everything may take to hear the end.
 const HEARING: Duration = Duration::from_secs(30);
 /// A write of the end may fail while a leader is found.
@@ -266,7 +264,7 @@ fn plan(options: &Options, seed: u64, decks: &mut BTreeMap<usize, Vec<Fault>>) -
     };
     let load = match fault.needs_large_values() {
         // What is compacted does not make a state of several pieces.
-        true => Load { large_per_mille: 150, compaction_pause: NEVER, ..Load::default() },
+        true => Load { large_per_mille: 150, compaction_pause: None, ..Load::default() },
         false => Load::default(),
     };
     let (heartbeat, election) = *pick(&mut random, &[(100, 1000), (50, 500)]);
@@ -385,8 +383,10 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         let client = Client::new(name, way, shared.clone(), random.random());
         crew.clients.push(tokio::spawn(client.run()));
     }
-    let compactor = Way::client(&endpoints).await?;
-    crew.clients.push(tokio::spawn(traffic::compact(compactor, shared.clone(), random.random())));
+    if let Some(pause) = plan.load.compaction_pause {
+        let compactor = Way::client(&endpoints).await?;
+        crew.clients.push(tokio::spawn(traffic::compact(compactor, pause, shared.clone(), random.random())));
+    }
     for number in 0..WATCHERS_RAW {
         let name = format!("raw watcher {number}");
         let watching = watching::raw(name, channels.clone(), shared.clone(), random.random());

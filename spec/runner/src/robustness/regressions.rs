@@ -155,7 +155,7 @@ impl Regression {
             make,
             nodes,
             traffic,
-            load: Load { pause, compaction_pause, watched_from, ..Load::default() },
+            load: Load { pause, compaction_pause: Some(compaction_pause), watched_from, ..Load::default() },
             fault,
             flags: self.flags.iter().map(|flag| (*flag).to_owned()).collect(),
             regression: Some(self.issue),

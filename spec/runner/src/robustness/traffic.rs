@@ -72,8 +72,8 @@ impl Traffic {
 pub(crate) struct Load {
     /// Between two calls of a client.
     pub(crate) pause: Duration,
-    /// Between two compactions.
-    pub(crate) compaction_pause: Duration,
+    /// Between two compactions, of which there may be none.
+    pub(crate) compaction_pause: Option<Duration>,
     /// Puts in a thousand that are large.
     pub(crate) large_per_mille: u32,
     /// Where watches begin, about the newest revision.
@@ -85,7 +85,7 @@ impl Default for Load {
         let around = AROUND;
         Load {
             pause: PAUSE,
-            compaction_pause: COMPACTION_PAUSE,
+            compaction_pause: Some(COMPACTION_PAUSE),
             large_per_mille: LARGE_PER_MILLE,
             watched_from: (-around, around),
         }
@@ -316,11 +316,11 @@ pub(crate) fn write(op: Op) -> Request {
 }
 
 /// Compacts again and again, never beyond what somebody who hears everything has heard.
-pub(crate) async fn compact(way: Way, shared: Arc<Shared>, seed: u64) -> Vec<Call> {
+pub(crate) async fn compact(way: Way, pause: Duration, shared: Arc<Shared>, seed: u64) -> Vec<Call> {
     let mut random = SmallRng::seed_from_u64(seed);
     let (mut calls, mut last) = (Vec::new(), 0);
     while !shared.ended() {
-        tokio::time::sleep(shared.load.compaction_pause).await;
+        tokio::time::sleep(pause).await;
         let revision = shared.heard.load(Ordering::SeqCst) - random.random_range(0..COMPACTION_LAG_MAX);
         if revision <= last {
             continue;
