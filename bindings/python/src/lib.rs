@@ -16,7 +16,6 @@ mod naming;
 mod server;
 mod snapshot;
 mod wait;
-mod wake;
 mod watch;
 
 use pyo3::prelude::*;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use crate::holding::output;
 use crate::program::{Programs, Server};
@@ -60,12 +61,24 @@ struct Saved {
     contents: Vec<String>,
 }
 
+/// etcd gives its storage a version a moment after it serves; a snapshot tells it.
+fn wait_for_storage_version(program: &Path, endpoint: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !output(program, endpoint, &["endpoint", "status", "-w", "json"])
+        .contains("\"storageVersion\":\"3.7.0\"")
+    {
+        assert!(Instant::now() < deadline, "the storage has no version yet");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Fills a server, saves a snapshot of it and notes what was in it.
 fn saved_from(server: impl FnOnce(&Programs) -> Vec<String>) -> Saved {
     let programs = Programs::find();
     let command = server(&programs);
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     let server = Server::start(&command);
+    wait_for_storage_version(&programs.ours, &server.endpoint);
     fill(&programs.ours, &server.endpoint);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("saved.db");

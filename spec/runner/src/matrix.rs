@@ -123,8 +123,8 @@ pub(crate) struct Options {
     /// Workers; each has a server and drivers of its own. Most scenarios wait more than they compute.
     #[arg(long, default_value_t = 6)]
     jobs: usize,
-    /// Write the compatibility table here.
-    #[arg(long)]
+    /// Write the compatibility table here, unless a language is missing: what is there says more then.
+    #[arg(long, conflicts_with_all = ["servers", "drivers", "filter"])]
     compat: Option<PathBuf>,
     /// Print each scenario as it ends.
     #[arg(long, short)]
@@ -199,7 +199,7 @@ pub(crate) async fn run(options: Options, programs: Programs) -> Result<bool> {
     let outcomes = std::mem::take(&mut *board.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
     report::print(&board.scenarios, &outcomes, begun.elapsed());
     let complete = present.report_skipped();
-    if let Some(path) = options.compat {
+    if let Some(path) = options.compat.filter(|_| present.is_complete()) {
         let text = report::compat(&board.scenarios, &outcomes);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }

@@ -32,9 +32,13 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// The page that lies exactly there.
-    fn page(&mut self, offset: u64, len: usize) -> Option<&mut Vec<u8>> {
-        self.pages.get_mut(&offset).filter(|page| page.len() == len)
+    /// The page that lies exactly there. What only overlaps it is written, so that nothing of it waits any more.
+    fn page(&mut self, offset: u64, len: usize, file: &dyn IoFile) -> Result<Option<&mut Vec<u8>>> {
+        let waits = self.pages.get(&offset).is_some_and(|page| page.len() == len);
+        if !waits && self.overlaps(offset, len) {
+            self.write_to(file)?;
+        }
+        Ok(self.pages.get_mut(&offset))
     }
 
     fn overlaps(&self, offset: u64, len: usize) -> bool {
@@ -77,24 +81,18 @@ impl IoFile for GatheringFile {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         let mut waiting = self.waiting.lock();
-        if let Some(page) = waiting.page(offset, buffer.len()) {
+        if let Some(page) = waiting.page(offset, buffer.len(), self.file.as_ref())? {
             buffer.copy_from_slice(page);
             return Ok(());
-        }
-        if waiting.overlaps(offset, buffer.len()) {
-            waiting.write_to(self.file.as_ref())?;
         }
         self.file.read_exact_at(buffer, offset)
     }
 
     fn write_all_at(&self, data: &[u8], offset: u64) -> Result<()> {
         let mut waiting = self.waiting.lock();
-        if let Some(page) = waiting.page(offset, data.len()) {
+        if let Some(page) = waiting.page(offset, data.len(), self.file.as_ref())? {
             page.copy_from_slice(data);
             return Ok(());
-        }
-        if waiting.overlaps(offset, data.len()) {
-            waiting.write_to(self.file.as_ref())?;
         }
         waiting.pages.insert(offset, data.to_vec());
         waiting.bytes += data.len();

@@ -306,7 +306,10 @@ struct Crew {
     watchers: Vec<JoinHandle<Vec<Watch>>>,
     recorders: Vec<JoinHandle<Vec<Watch>>>,
     reached: Vec<watch::Receiver<i64>>,
+    /// Ends the watchers.
     unheard: watch::Sender<bool>,
+    /// Ends the recorders.
+    unrecorded: watch::Sender<bool>,
 }
 
 async fn under_traffic(plan: &Plan, members: &mut Members, dump: Option<&Path>) -> Result<Done> {
@@ -357,6 +360,7 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         ttl: TTL,
     });
     let (unheard, ended) = watch::channel(false);
+    let (unrecorded, recorded) = watch::channel(false);
     let mut crew = Crew {
         shared: shared.clone(),
         clients: Vec::new(),
@@ -364,13 +368,14 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         recorders: Vec::new(),
         reached: Vec::new(),
         unheard,
+        unrecorded,
     };
     let endpoints = members.endpoints();
     let channels = endpoints.iter().map(|endpoint| channel(endpoint)).collect::<Result<Vec<_>>>()?;
     for (number, channel) in channels.iter().enumerate() {
         let (reached, receiver) = watch::channel(1);
         let (name, channel, shared) = (format!("recorder{number}"), channel.clone(), shared.clone());
-        let recorder = watching::Recorder { name, channel, shared, reached, ended: ended.clone() };
+        let recorder = watching::Recorder { name, channel, shared, reached, ended: recorded.clone() };
         crew.recorders.push(tokio::spawn(recorder.run()));
         crew.reached.push(receiver);
     }
@@ -410,15 +415,34 @@ fn channel(endpoint: &str) -> Result<Channel> {
 
 /// Ends the traffic, lets everybody hear the end of it, and gathers what they know.
 async fn dismiss(crew: Crew, members: &Members) -> Result<History> {
-    let Crew { shared, clients, watchers, recorders, mut reached, unheard } = crew;
+    let Crew { shared, clients, watchers, recorders, mut reached, unheard, unrecorded } = crew;
     shared.ended.store(true, Ordering::SeqCst);
     let mut history = History { ttl: shared.ttl, ..History::default() };
     for client in clients {
         history.calls.extend(client.await?);
     }
     history.calls.extend(last_write(members, &shared).await?);
+    all_heard(members, &mut reached).await?;
+    unheard.send_replace(true);
+    for watcher in watchers {
+        history.watches.extend(watcher.await?);
+    }
+    // Leases still end: what a watcher was told of meanwhile is recorded before the recorders go.
+    let revision = all_heard(members, &mut reached).await?;
+    unrecorded.send_replace(true);
+    for recorder in recorders {
+        history.watches.extend(recorder.await?);
+    }
+    for number in 0..members.count() {
+        history.ends.push(end(&members.endpoint(number), revision, &shared).await?);
+    }
+    Ok(history)
+}
+
+/// Waits until all members have the same and the recorders have heard of it; the answer is the revision of that. What
+/// was sent and not answered may still be executed: until nothing comes any more.
+async fn all_heard(members: &Members, reached: &mut [watch::Receiver<i64>]) -> Result<i64> {
     let numbers: Vec<usize> = (0..members.count()).collect();
-    // What was sent and not answered may still be executed: until nothing comes any more.
     let mut revision = members.wait_for_equal_hashes(&numbers).await?;
     loop {
         for (number, reached) in reached.iter_mut().enumerate() {
@@ -429,18 +453,10 @@ async fn dismiss(crew: Crew, members: &Members) -> Result<History> {
         }
         let again = members.wait_for_equal_hashes(&numbers).await?;
         if again == revision {
-            break;
+            return Ok(revision);
         }
         revision = again;
     }
-    unheard.send_replace(true);
-    for watcher in watchers.into_iter().chain(recorders) {
-        history.watches.extend(watcher.await?);
-    }
-    for number in numbers {
-        history.ends.push(end(&members.endpoint(number), revision, &shared).await?);
-    }
-    Ok(history)
 }
 
 /// A write after everything, which must succeed; with the tries that did not.
