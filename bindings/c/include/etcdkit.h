@@ -106,14 +106,6 @@ uint64_t etcdkit_queue_start(uint64_t queue, uint64_t target, uint32_t method, c
 int32_t etcdkit_queue_next(uint64_t queue, etcdkit_result *results, int32_t max, int64_t timeout_ms);
 
 /*
- * A descriptor for an event loop to watch, in place of a thread that waits: it becomes readable when a result comes after
- * etcdkit_queue_next with a timeout of 0 has found none, and when the queue is closed. It is the queue's: the caller
- * neither reads nor closes it. -1 when the queue is closed, when the process may open no more descriptors, and where event
- * loops watch no descriptors (Windows).
- */
-int32_t etcdkit_queue_descriptor(uint64_t queue);
-
-/*
  * Closes a queue: its reader is told -1, calls in flight go on and their results are dropped, with the objects they made.
  * A reader that has been given results must ask once more, or the memory of these results is never given back.
  */

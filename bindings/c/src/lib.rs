@@ -24,9 +24,6 @@ const ABI_VERSION: u32 = 1;
 /// Largest request: protobuf allows no larger message. A length beyond is a mistake of the caller.
 const REQUEST_BYTES_MAX: usize = i32::MAX as usize;
 
-/// What `etcdkit_queue_descriptor` answers when there is none.
-const NO_DESCRIPTOR: i32 = -1;
-
 /// What `etcdkit_queue_next` answers when the queue is closed.
 const QUEUE_CLOSED: i32 = -1;
 
@@ -158,14 +155,6 @@ pub unsafe extern "C" fn etcdkit_queue_next(
                 QUEUE_CLOSED
             }
         }
-    })
-}
-
-/// See the header.
-#[unsafe(no_mangle)]
-pub extern "C" fn etcdkit_queue_descriptor(queue: u64) -> i32 {
-    fenced(NO_DESCRIPTOR, || {
-        Queue::get(queue).ok().and_then(|queue| queue.descriptor()).unwrap_or(NO_DESCRIPTOR)
     })
 }
 

@@ -31,10 +31,6 @@ static void panic_queue_next(void) {
     CHECK(etcdkit_queue_next(1, &result, 1, 0) == -1, "a panic is answered with -1");
 }
 
-static void panic_queue_descriptor(void) {
-    CHECK(etcdkit_queue_descriptor(1) == -1, "a panic is answered with -1");
-}
-
 static void panic_stats(void) {
     etcdkit_stats_t stats = {1, 2, 3};
     etcdkit_stats(&stats);
@@ -50,7 +46,6 @@ static const struct {
     {"etcdkit_close", panic_close},             {"etcdkit_queue_open", panic_queue_open},
     {"etcdkit_queue_start", panic_queue_start}, {"etcdkit_queue_next", panic_queue_next},
     {"etcdkit_queue_close", panic_queue_close}, {"etcdkit_stats", panic_stats},
-    {"etcdkit_queue_descriptor", panic_queue_descriptor},
 };
 enum { EXPORTS = sizeof exports / sizeof *exports };
 

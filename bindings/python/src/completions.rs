@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use etcdkit_bridge::{ForkGuard, Wake};
+use etcdkit_bridge::ForkGuard;
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::client::seconds;
 use crate::failure::own;
 use crate::wait::{Waited, held, wait};
+use crate::wake::Wake;
 
 pub(crate) struct Queue {
     tags: Mutex<Tags>,

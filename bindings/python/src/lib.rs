@@ -16,6 +16,7 @@ mod naming;
 mod server;
 mod snapshot;
 mod wait;
+mod wake;
 mod watch;
 
 use pyo3::prelude::*;

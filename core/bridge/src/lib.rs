@@ -11,7 +11,6 @@ mod handle;
 mod platform;
 mod runtime;
 mod stream;
-mod wake;
 pub mod wire;
 
 pub use call::{
@@ -25,4 +24,3 @@ pub use runtime::{
     objects, objects_if_used, statistics,
 };
 pub use stream::{BATCH_MAX, Pulled};
-pub use wake::Wake;

@@ -4,11 +4,11 @@
 //! at the end of the process. So those languages have one thread of their own that waits here.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use etcdkit_bridge::{BridgeError, Completion, Scope, Wake};
+use etcdkit_bridge::{BridgeError, Completion, Scope};
 
 use crate::object::{self, Thing, close_all};
 use crate::start::{Answer, Outcome, start};
@@ -36,8 +36,6 @@ pub struct Finished {
 pub struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// For a reader that waits in an event loop.
-    wake: OnceLock<Wake>,
     /// What [`Queue::lend`] has lent.
     lent: Mutex<Vec<Finished>>,
 }
@@ -46,10 +44,6 @@ pub struct Queue {
 struct State {
     /// The reader may be looking at results that are owned by the queue.
     is_lent: bool,
-    /// The reader found nothing and went to its event loop: the next result has to wake that.
-    is_watched: bool,
-    /// The event loop was woken and its descriptor not cleared since.
-    is_signalled: bool,
     finished: VecDeque<Finished>,
     /// Calls that will bring a result.
     expected: usize,
@@ -106,27 +100,11 @@ impl Queue {
         self.take(max, timeout, false)
     }
 
-    /// A descriptor that becomes readable when a result comes after a reader that does not wait has found none, and when
-    /// the queue is closed. The queue clears it, and closes it at the end. `None` where there is no such thing.
-    pub fn descriptor(&self) -> Option<i32> {
-        if self.wake.get().is_none() {
-            // Whoever comes second finds that of the first.
-            let _ = self.wake.set(Wake::new().ok()?);
-        }
-        self.wake.get()?.fileno()
-    }
-
     fn take(&self, max: usize, timeout: Option<Duration>, lend: bool) -> Option<Vec<Finished>> {
         // A limit beyond the clock's range is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state();
         state.is_lent = false;
-        state.is_watched = false;
-        if std::mem::take(&mut state.is_signalled)
-            && let Some(wake) = self.wake.get()
-        {
-            wake.clear();
-        }
         while !state.closed && state.finished.is_empty() {
             match deadline {
                 None => state = whole(self.changed.wait(state)),
@@ -143,7 +121,6 @@ impl Queue {
             return None;
         }
         let count = max.min(state.finished.len());
-        state.is_watched = count == 0;
         // Under the same lock as the taking: whoever closes now must know.
         state.is_lent = lend && count > 0;
         Some(state.finished.drain(..count).collect())
@@ -178,9 +155,6 @@ impl Queue {
             std::mem::take(&mut state.finished)
         };
         self.changed.notify_all();
-        if let Some(wake) = self.wake.get() {
-            wake.signal();
-        }
         close_unread(unread);
     }
 
@@ -196,13 +170,8 @@ impl Queue {
             return close_unread([finished]);
         }
         state.finished.push_back(finished);
-        let watched = self.wake.get().filter(|_| std::mem::take(&mut state.is_watched));
-        state.is_signalled |= watched.is_some();
         drop(state);
-        match watched {
-            Some(wake) => wake.signal(),
-            None => self.changed.notify_one(),
-        }
+        self.changed.notify_one();
     }
 }
 

@@ -231,29 +231,6 @@ fn results_that_are_lent_outlive_the_close_of_their_queue() {
     assert!(objects().unwrap().get(queue_handle).is_err());
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn an_event_loop_is_told_of_results_that_come_after_it_found_none() {
-    let queue_handle = Queue::open().unwrap();
-    let queue = Queue::get(queue_handle).unwrap();
-    let watched = tokio::io::unix::AsyncFd::new(queue.descriptor().unwrap()).unwrap();
-    let told = async || tokio::time::timeout(LONG, watched.readable()).await.unwrap().unwrap().clear_ready();
-    assert!(queue.next(1, Some(Duration::ZERO)).unwrap().is_empty());
-    for tag in 0..100 {
-        queue.start(0, Method::Echo as u32, Bytes::new(), 0, tag).unwrap();
-        let mut finished = Vec::new();
-        while finished.is_empty() {
-            told().await;
-            finished = queue.next(8, Some(Duration::ZERO)).unwrap();
-        }
-        assert_eq!((finished.len(), finished[0].tag), (1, tag));
-        assert!(queue.next(8, Some(Duration::ZERO)).unwrap().is_empty());
-    }
-    close(queue_handle);
-    told().await;
-    assert!(queue.next(8, Some(Duration::ZERO)).is_none());
-}
-
 #[test]
 fn a_refused_call_of_a_queue_is_a_result_too() {
     let queue_handle = Queue::open().unwrap();

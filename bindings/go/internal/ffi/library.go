@@ -1,10 +1,9 @@
 // Package ffi is the only place that speaks to the native core: it starts calls through the C ABI and brings their
 // results back.
 //
-// The problem it solves: a goroutine that waits inside C holds an operating system thread. So none does: calls are
-// started without waiting, their results are collected by the core in a queue, and one reader, woken by a descriptor
-// that Go's runtime polls (on Windows it waits in C), takes them in batches and hands each to the goroutine that waits
-// for it on a channel. Requests are copied by the core
+// The problem it solves: a goroutine that waits inside C holds an operating system thread. So no goroutine does but
+// one: calls are started without waiting, their results are collected by the core in a queue, and one reader takes
+// them in batches and hands each to the goroutine that waits for it on a channel. Requests are copied by the core
 // before a start returns and results are copied before the queue is asked again, so neither side keeps a pointer of
 // the other.
 package ffi
@@ -23,7 +22,6 @@ package ffi
 #cgo noescape etcdkit_queue_start
 #cgo nocallback etcdkit_queue_start
 #cgo nocallback etcdkit_queue_next
-#cgo nocallback etcdkit_queue_descriptor
 #cgo nocallback etcdkit_cancel
 #cgo nocallback etcdkit_close
 
@@ -38,10 +36,8 @@ import "C"
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"sync"
-	"syscall"
 	"unsafe"
 )
 
@@ -92,24 +88,12 @@ func read(queue C.uint64_t) {
 		panic("etcdkit: out of memory")
 	}
 	results := unsafe.Slice((*C.etcdkit_result)(memory), batchMax)
-	taken := 0
-	take := func(timeoutMillis C.int64_t) {
-		n := C.etcdkit_queue_next(queue, &results[0], batchMax, timeoutMillis)
+	for {
+		n := C.etcdkit_queue_next(queue, &results[0], batchMax, waitForever)
 		if n < 0 {
 			panic(fmt.Sprintf("etcdkit: the completion queue is gone (%d)", n))
 		}
-		taken = int(n)
-	}
-	takeReady := func(uintptr) bool {
-		take(0)
-		return taken > 0
-	}
-	watched := watch(queue)
-	for {
-		if watched == nil || watched.Read(takeReady) != nil {
-			take(waitForever)
-		}
-		for i := range results[:taken] {
+		for i := range results[:n] {
 			r := &results[i]
 			deliver(uint64(r.tag), Result{
 				Handle:         uint64(r.handle),
@@ -124,21 +108,6 @@ func read(queue C.uint64_t) {
 		// wake up and take them over from the reader, which is back in C and keeps its processor until that is noticed.
 		runtime.Gosched()
 	}
-}
-
-// watch lets the poller of Go's runtime wait for results, as it does for connections: a thread that waits in C has to
-// find a processor again whenever it comes back. It returns nil where there is nothing to watch.
-func watch(queue C.uint64_t) syscall.RawConn {
-	descriptor := C.etcdkit_queue_descriptor(queue)
-	if descriptor < 0 {
-		return nil
-	}
-	// The descriptor is the queue's, which lives as long as the process does, as its reader that keeps this file.
-	watched, err := os.NewFile(uintptr(descriptor), "etcdkit").SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return watched
 }
 
 func copied(data *C.uint8_t, length C.size_t) []byte {
