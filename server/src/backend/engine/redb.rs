@@ -63,6 +63,16 @@ pub(super) struct RedbEngine {
     options: BackendOptions,
 }
 
+/// How records come into their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Each by itself, wherever it belongs.
+    Single,
+    /// Those behind the last one together: they fill their pages, which are half empty otherwise, and take some 10 MiB of
+    /// memory more. For a file that is filled.
+    Appending,
+}
+
 impl RedbEngine {
     pub(super) fn open(io: Arc<dyn Io>, dir: &Path, options: &BackendOptions) -> Result<Self, EngineError> {
         remove_successor(io.as_ref(), dir)?;
@@ -123,10 +133,10 @@ impl RedbEngine {
         Ok(value.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes))
     }
 
-    fn bring_in(&self, layer: &Layer, transaction: WriteTransaction) -> Result<(), EngineError> {
+    fn bring_in(&self, layer: &Layer, transaction: WriteTransaction, way: Way) -> Result<(), EngineError> {
         let mut record_bytes = self.record_bytes()?;
         for table in Table::ALL {
-            let (added, removed) = change(&transaction, layer, table)?;
+            let (added, removed) = change(&transaction, layer, table, way)?;
             record_bytes = (record_bytes + added).saturating_sub(removed);
         }
         let mut internal = transaction.open_table(INTERNAL)?;
@@ -141,13 +151,13 @@ impl RedbEngine {
 
 impl Engine for RedbEngine {
     fn apply(&self, layer: &Layer) -> Result<(), EngineError> {
-        self.bring_in(layer, self.begin()?)
+        self.bring_in(layer, self.begin()?, Way::Single)
     }
 
     fn load(&self, layer: &Layer) -> Result<(), EngineError> {
         let mut transaction = self.database.read().begin_write()?;
         transaction.set_durability(Durability::None)?;
-        self.bring_in(layer, transaction)
+        self.bring_in(layer, transaction, Way::Appending)
     }
 
     fn view(&self) -> Result<Arc<dyn View>, EngineError> {
@@ -205,16 +215,21 @@ fn remove_successor(io: &dyn Io, dir: &Path) -> Result<(), EngineError> {
 }
 
 /// Brings the layer's changes of one table in; the bytes of records added and removed.
-fn change(transaction: &WriteTransaction, layer: &Layer, table: Table) -> Result<(u64, u64), EngineError> {
+fn change(
+    transaction: &WriteTransaction,
+    layer: &Layer,
+    table: Table,
+    way: Way,
+) -> Result<(u64, u64), EngineError> {
     if layer.table(table).is_empty() {
         return Ok((0, 0));
     }
     let mut records = transaction.open_table(definition(table))?;
     let last = records.last()?.map(|(key, _)| key.value().to_vec());
-    let last = last.as_deref();
+    let is_single = |key: &[u8]| way == Way::Single || Some(key) <= last.as_deref();
     let (mut added, mut removed) = (0, 0);
-    let within = last.map(|last| layer.range(table, Bound::Unbounded, Bound::Included(last)));
-    for (key, entry) in within.into_iter().flatten() {
+    let mut entries = layer.table(table).iter().peekable();
+    while let Some((key, entry)) = entries.next_if(|(key, _)| is_single(key)) {
         let old = match entry {
             Some(value) => {
                 added += key.len() + value.len();
@@ -224,16 +239,14 @@ fn change(transaction: &WriteTransaction, layer: &Layer, table: Table) -> Result
         };
         removed += old.map_or(0, |old| key.len() + old.value().len());
     }
-    // Records of new revisions are the last ones: put there together they fill their pages, which are half empty when
-    // each comes by itself.
-    let mut end = records.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
-    for (key, entry) in layer.range(table, last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded) {
-        if let Some(value) = entry {
+    if way == Way::Appending {
+        let mut end = records.upper_bound_mut(Bound::<&[u8]>::Unbounded)?;
+        for (key, value) in entries.filter_map(|(key, entry)| Some((key, entry.as_ref()?))) {
             added += key.len() + value.len();
             end.insert_before(key.as_ref(), value.as_ref())?;
         }
+        end.close()?;
     }
-    end.close()?;
     Ok((added as u64, removed as u64))
 }
 
