@@ -30,10 +30,12 @@ const PASSWORDS: [&str; 3] = ["canary-Qx81-first", "canary-Zr27-second", "canary
 const FLOOD: usize = 500;
 /// Logins whose times are compared, of each kind.
 const LOGINS: usize = 41;
-/// Connections that say nothing. Twice as many files are open on this side and that.
+/// Connections that say nothing, and how many of them when a flood is long.
 const SILENT: usize = 1500;
-/// Connections that send their request line byte by byte.
+const SILENT_LONG: usize = 5000;
+/// Connections that send their request line byte by byte; as many.
 const SLOW: usize = 300;
+const SLOW_LONG: usize = 2000;
 /// Between two bytes of those.
 const SLOW_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a request line may take, and what a busy machine adds.
@@ -257,19 +259,23 @@ async fn silence(options: &Options, server: &Server, token: &str) -> Result<bool
     let (before, ()) = p99_during(server, token, tokio::time::sleep(time)).await?;
     let endpoint = server.endpoint();
     let address = endpoint.trim_start_matches("http://");
+    let (silent_ones, slow_ones) = match options.seconds >= JUDGED_SECONDS_MIN {
+        true => (SILENT_LONG, SLOW_LONG),
+        false => (SILENT, SLOW),
+    };
     let mut silent = Vec::new();
-    for _ in 0..SILENT {
+    for _ in 0..silent_ones {
         silent.push(TcpStream::connect(address).await?);
     }
     let mut slow = JoinSet::new();
-    for _ in 0..SLOW {
+    for _ in 0..slow_ones {
         slow.spawn(send_slowly(TcpStream::connect(address).await?));
     }
     let (during, ended) = p99_during(server, token, slow.join_all()).await?;
     let longest = ended.into_iter().max().unwrap_or_default();
     drop(silent);
     let what = format!(
-        "{SILENT} silent connections and {SLOW} slow ones, which end within {longest:.1?}: put p99 {during:.1?}, before \
+        "{silent_ones} silent connections and {slow_ones} slow ones, which end within {longest:.1?}: put p99 {during:.1?}, before \
          {before:.1?}"
     );
     Ok(told(&what, is_near(options, before, during) && longest <= HEADER_TIME_MAX))
