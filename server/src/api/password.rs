@@ -2,16 +2,25 @@
 //! who guess.
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
 
 use bytes::Bytes;
 use etcdkit_proto::EtcdError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 use tonic::Status;
 
-/// Checks that may wait for a thread: a second or two of work at the usual cost. More are refused, since their
-/// callers would have given up before their turn.
-const WAITING_MAX: usize = 64;
+/// Checks that may wait for a thread, a password in memory each. More are refused at once.
+const WAITING_MAX: usize = 1024;
+
+/// How long a check may wait for a thread before it is refused. Those who guess in a loop are held up by it too: told
+/// at once, their next guesses would take the processors from everybody else.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Of the threads that check, see nice(2): beside a busy server they get a tenth of a processor.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// Longest password, bytes: bcrypt looks at no more, and silence about the rest would be a trap.
 const BYTES_MAX: usize = 72;
@@ -68,16 +77,31 @@ impl Passwords {
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
         let admitted =
             Arc::clone(&self.admitted).try_acquire_owned().map_err(|_full| EtcdError::TooManyRequests)?;
+        let turn = timeout(WAIT_MAX, Arc::clone(&self.working).acquire_owned()).await;
         let working =
-            Arc::clone(&self.working).acquire_owned().await.map_err(|_closed| EtcdError::Stopped)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
-            // Held by the work itself: a caller that gives up does not make room while it goes on.
-            drop((working, admitted));
-            done
-        });
-        done.await.map_err(|_stopped| EtcdError::Stopped.into())
+            turn.map_err(|_elapsed| EtcdError::TooManyRequests)?.map_err(|_closed| EtcdError::Stopped)?;
+        let (tell, told) = oneshot::channel();
+        let thread = thread::Builder::new().name("password".into());
+        thread
+            .spawn(move || {
+                let_others_go_first();
+                let done = work();
+                // Held by the work itself: a caller that gives up does not make room while it goes on.
+                drop((working, admitted));
+                let _given_up = tell.send(done);
+            })
+            .map_err(|error| {
+                Status::resource_exhausted(format!("no thread to check a password on: {error}"))
+            })?;
+        told.await.map_err(|_panicked| EtcdError::Stopped.into())
     }
+}
+
+/// Whoever sent a password waits a tenth of a second and more; whoever sent a put waits for nothing like it. On a thread
+/// of its own each time, because what is given up here cannot be had back without a privilege.
+fn let_others_go_first() {
+    #[cfg(target_os = "linux")]
+    let _best_effort = rustix::process::setpriority_process(None, NICENESS);
 }
 
 #[cfg(test)]
@@ -119,5 +143,17 @@ mod tests {
         let _held = passwords.admitted.try_acquire_many(u32::try_from(all).unwrap()).unwrap();
         let status = passwords.hash("x".into()).await.unwrap_err();
         assert_eq!(status.message(), "etcdserver: too many requests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_whose_turn_does_not_come_is_refused() {
+        let passwords = Passwords::new(COST_MIN);
+        let all = passwords.working.available_permits();
+        let held = passwords.working.try_acquire_many(u32::try_from(all).unwrap()).unwrap();
+        let status = passwords.hash("x".into()).await.unwrap_err();
+        assert_eq!(status.message(), "etcdserver: too many requests");
+        drop(held);
+        assert_eq!(passwords.admitted.available_permits(), all + WAITING_MAX);
+        passwords.hash("x".into()).await.unwrap();
     }
 }

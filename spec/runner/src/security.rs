@@ -43,7 +43,7 @@ const HEADER_TIME_MAX: Duration = Duration::from_secs(13);
 /// What a flood may cost in memory.
 const FLOOD_MIB_MAX: f64 = 50.0;
 /// A put that takes longer beside a flood than this, and than twice what it took before, waits for it.
-const PUT_TIME_MAX: Duration = Duration::from_millis(250);
+const PUT_TIME_MAX: Duration = Duration::from_millis(10);
 /// Floods that are shorter only tell what puts take beside them: they run where other work does.
 const JUDGED_SECONDS_MIN: u64 = 30;
 
