@@ -15,6 +15,7 @@ mod node;
 mod peers;
 mod python;
 mod server;
+mod startup;
 mod step;
 mod test;
 
@@ -72,6 +73,8 @@ enum Task {
     BenchBoundary,
     /// Build the real etcd that tests and benchmarks compare with.
     Oracle,
+    /// Watch the program start and write which functions belong side by side.
+    StartupOrder,
     /// Check the rules of the tree.
     Check,
     /// Write what the languages must agree on, from its source in `proto/`.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Task::BenchSdk(options) => bench_sdk::run(&options),
         Task::BenchBoundary => c::bench(),
         Task::Oracle => test::run_oracle(),
+        Task::StartupOrder => startup::write_order(),
         Task::Check => check::run(),
         Task::Generate { check } => generate::run(check),
     };

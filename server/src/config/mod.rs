@@ -34,8 +34,9 @@ pub const BCRYPT_COST_DEFAULT: u32 = 10;
 /// How often members are compared when nothing is said. Hashing reads all data, at some hundred megabytes a second.
 pub const CORRUPT_CHECK_INTERVAL_DEFAULT: Duration = Duration::from_secs(3600);
 
-/// Watch progress is notified at least this far apart.
+/// Watch progress is notified at least this far apart, and so often when nothing is said.
 const PROGRESS_INTERVAL_MIN: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL_DEFAULT: Duration = Duration::from_secs(600);
 
 /// A setting that cannot be used; the text says which and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,7 +188,8 @@ pub struct Config {
     pub compaction_batch_limit: usize,
     /// Pause between two steps of a compaction.
     pub compaction_sleep_interval: Duration,
-    /// How often an idle watcher that asked for it hears of progress.
+    /// How often an idle watcher that asked for it hears of progress. None at all is the default, less than 100 ms are
+    /// taken for 100 ms, as by etcd.
     pub watch_progress_notify_interval: Duration,
     /// Certificates of the client port.
     pub client_tls: TlsSettings,
@@ -258,7 +260,7 @@ impl Default for Config {
             auto_compaction: AutoCompaction::Off,
             compaction_batch_limit: 1000,
             compaction_sleep_interval: Duration::from_millis(10),
-            watch_progress_notify_interval: Duration::from_secs(600),
+            watch_progress_notify_interval: PROGRESS_INTERVAL_DEFAULT,
             client_tls: TlsSettings { version_min: "TLS1.2".to_owned(), ..TlsSettings::default() },
             client_auto_tls: false,
             peer_tls: TlsSettings {
@@ -316,6 +318,21 @@ impl Config {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// How often an idle watcher hears of progress, within its bounds.
+    pub(crate) fn progress_interval(&self) -> Duration {
+        let given = self.watch_progress_notify_interval;
+        if given.is_zero() {
+            return PROGRESS_INTERVAL_DEFAULT;
+        }
+        if given < PROGRESS_INTERVAL_MIN {
+            tracing::warn!(
+                min_watch_progress_notify_interval = ?PROGRESS_INTERVAL_MIN,
+                "adjusting watch progress notify interval to minimum period"
+            );
+        }
+        given.max(PROGRESS_INTERVAL_MIN)
     }
 
     /// The TLS of the client port: as given, or with a certificate made here. Blocks.
@@ -398,9 +415,6 @@ impl Config {
         }
         if self.compact_hash_check_interval.is_zero() || self.corrupt_check_interval.is_zero() {
             return refuse("--compact-hash-check-time must be >0 (set to 0s)".to_owned());
-        }
-        if self.watch_progress_notify_interval < PROGRESS_INTERVAL_MIN {
-            return refuse("--watch-progress-notify-interval must be at least 100ms".to_owned());
         }
         Ok(())
     }
@@ -529,6 +543,16 @@ mod tests {
             complaint(|c| c.election_timeout = ms(60_000)),
             "--election-timeout[60000ms] is too long, and should be set less than 50000ms"
         );
+    }
+
+    #[test]
+    fn a_progress_interval_out_of_bounds_is_adjusted() {
+        for (given, taken) in [(0, 600_000), (10, 100), (100, 100), (5_000, 5_000)] {
+            let watch_progress_notify_interval = Duration::from_millis(given);
+            let config = Config { watch_progress_notify_interval, ..Config::default() };
+            config.validate().unwrap();
+            assert_eq!(config.progress_interval(), Duration::from_millis(taken));
+        }
     }
 
     #[test]

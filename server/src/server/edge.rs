@@ -85,7 +85,7 @@ pub(super) fn assemble(
         headers: headers.clone(),
         hub: member.hub.clone(),
         access: access.clone(),
-        progress_interval: config.watch_progress_notify_interval,
+        progress_interval: config.progress_interval(),
         metrics: Arc::clone(&metrics),
         stopping: stopping.clone(),
     };
