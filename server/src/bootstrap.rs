@@ -20,6 +20,11 @@ use crate::transport::{Call, CallError, ask_stranger};
 /// Time a member of the cluster has to say who the members are when a new one asks; as etcd's.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often one that joins asks all others, and its pause between: a network that just came back breaks the first
+/// connections. etcd asks once.
+const JOIN_ATTEMPTS: u32 = 3;
+const JOIN_PAUSE: Duration = Duration::from_millis(500);
+
 /// Time the other founders have to say that they know this one already. They usually are not there yet.
 const FOUND_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -83,7 +88,36 @@ async fn join(
     members: &BTreeMap<String, Vec<MemberUrl>>,
     tls: Option<&Arc<Outgoing>>,
 ) -> Result<Identity, ConfigError> {
-    settle(&config.name, members, answers(config, members, tls, JOIN_TIMEOUT)).await
+    patiently(async || settle(&config.name, members, answers(config, members, tls, JOIN_TIMEOUT)).await).await
+}
+
+async fn patiently(
+    mut ask: impl AsyncFnMut() -> Result<Identity, Unsettled>,
+) -> Result<Identity, ConfigError> {
+    let mut attempt = 1;
+    loop {
+        match ask().await {
+            Ok(identity) => return Ok(identity),
+            Err(Unsettled::Refused(error)) => return Err(error),
+            Err(Unsettled::Unreached(error)) if attempt < JOIN_ATTEMPTS => {
+                tracing::warn!(%error, attempt, "no member told who is in the cluster; asking again");
+                attempt += 1;
+                tokio::time::sleep(JOIN_PAUSE).await;
+            }
+            Err(Unsettled::Unreached(error)) => {
+                return Err(ConfigError(format!("cannot fetch cluster info from peer urls: {error}")));
+            }
+        }
+    }
+}
+
+/// Why one that joins does not know who it is.
+#[derive(Debug)]
+enum Unsettled {
+    /// Of those who answered none knows it as it was configured.
+    Refused(ConfigError),
+    /// Nobody answered.
+    Unreached(CallError),
 }
 
 /// Takes the first answer that fits what was configured: a member that lags behind may not have heard yet that this one
@@ -92,7 +126,7 @@ async fn settle(
     name: &str,
     members: &BTreeMap<String, Vec<MemberUrl>>,
     answers: impl Stream<Item = Result<MembersResponse, CallError>>,
-) -> Result<Identity, ConfigError> {
+) -> Result<Identity, Unsettled> {
     let mut answers = std::pin::pin!(answers);
     let (mut refusal, mut failure) = (None, nobody());
     while let Some(answer) = answers.next().await {
@@ -106,14 +140,13 @@ async fn settle(
         let (name, members, told) = (name.to_owned(), members.clone(), known.clone());
         match blocking(move || own_id(&name, &members, &told)).await {
             Ok(member_id) => {
-                refuse_known(&known, member_id)?;
+                refuse_known(&known, member_id).map_err(Unsettled::Refused)?;
                 return Ok(Identity { member_id, cluster_id: known.cluster_id });
             }
             Err(error) => refusal = Some(error),
         }
     }
-    let unreached = || ConfigError(format!("cannot fetch cluster info from peer urls: {failure}"));
-    Err(refusal.unwrap_or_else(unreached))
+    Err(refusal.map_or(Unsettled::Unreached(failure), Unsettled::Refused))
 }
 
 /// The id under which the cluster knows the member with this name; all that it knows must be the ones named here. Blocks
@@ -197,7 +230,10 @@ mod tests {
         let url = |id: u64| MemberUrl::parse(&format!("http://127.0.0.1:{}", 7000 + id)).unwrap();
         let members = (1..=3).map(|id| (format!("m{id}"), vec![url(id)])).collect();
         let settled = settle("m3", &members, futures::stream::iter(answers)).await;
-        settled.map(|identity| identity.member_id).map_err(|error| error.to_string())
+        settled.map(|identity| identity.member_id).map_err(|unsettled| match unsettled {
+            Unsettled::Refused(error) => error.to_string(),
+            Unsettled::Unreached(_) => "unreached".to_owned(),
+        })
     }
 
     #[tokio::test]
@@ -207,7 +243,33 @@ mod tests {
         assert_eq!(settled(vec![Err(nobody()), Ok(told(&[1, 2, 3])), behind()]).await, Ok(3));
         let unequal = "error validating peerURLs: member count is unequal".to_owned();
         assert_eq!(settled(vec![behind(), Err(nobody())]).await, Err(unequal));
-        let unreached = settled(vec![Err(nobody())]).await.unwrap_err();
+        assert_eq!(settled(vec![Err(nobody())]).await, Err("unreached".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_joins_asks_again_when_nobody_answers() {
+        let known = Identity { member_id: 3, cluster_id: 5 };
+        let mut failures = 0..JOIN_ATTEMPTS - 1;
+        let joined = patiently(async || match failures.next() {
+            Some(_) => Err(Unsettled::Unreached(nobody())),
+            None => Ok(known),
+        });
+        assert_eq!(joined.await.unwrap().member_id, 3);
+
+        let mut asked = 0;
+        let unreached = patiently(async || {
+            asked += 1;
+            Err(Unsettled::Unreached(nobody()))
+        });
+        let unreached = unreached.await.unwrap_err().to_string();
         assert!(unreached.starts_with("cannot fetch cluster info from peer urls: "), "{unreached}");
+        assert_eq!(asked, JOIN_ATTEMPTS);
+
+        let mut asked = 0;
+        let refused = patiently(async || {
+            asked += 1;
+            Err(Unsettled::Refused(ConfigError("no".to_owned())))
+        });
+        assert_eq!((refused.await.unwrap_err().to_string().as_str(), asked), ("no", 1));
     }
 }
