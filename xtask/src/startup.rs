@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use etcdkit_addresses::free_address;
 use regex::Regex;
 
 use crate::server::Server;
@@ -70,31 +69,16 @@ fn watched(program: &Path, profile: &Path) -> Command {
 
 /// From its start until it has answered and stopped.
 fn watch_server(server: &Path, program: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let folder = tempfile::tempdir()?;
-    let folder = folder.path();
-    let profile = folder.join("server");
-    let (client, peer) = (free_address()?, free_address()?);
-    let mut server = watched(server, &profile)
-        .arg("--data-dir")
-        .arg(folder.join("data"))
-        .args(["--log-level", "error"])
-        .arg(format!("--listen-client-urls=http://{client}"))
-        .arg(format!("--advertise-client-urls=http://{client}"))
-        .arg(format!("--listen-peer-urls=http://{peer}"))
-        .arg(format!("--initial-advertise-peer-urls=http://{peer}"))
-        .arg(format!("--initial-cluster=default=http://{peer}"))
-        .spawn()
-        .context("valgrind")?;
+    let profile = tempfile::NamedTempFile::new()?;
+    let server = Server::start_by(watched(server, profile.path()), &[])?;
     let answered = Command::new(program)
-        .arg(format!("--endpoints={client}"))
+        .arg(format!("--endpoints={}", server.address()))
         .args(["--dial-timeout=60s", "--command-timeout=60s", "put", "a", "b"])
         .stdout(Stdio::null())
         .status()?;
-    let stopped = Command::new("kill").arg("-TERM").arg(server.id().to_string()).status()?;
-    let ended = server.wait()?;
-    ensure!(answered.success() && stopped.success(), "the server under valgrind did not answer");
-    ensure!(profile.exists(), "the server under valgrind ended with {ended}");
-    functions_of(&profile)
+    ensure!(answered.success(), "the server under valgrind did not answer");
+    server.terminate()?;
+    functions_of(profile.path())
 }
 
 /// Our functions in a profile.
@@ -111,5 +95,6 @@ fn functions_of(profile: &Path) -> anyhow::Result<BTreeSet<String>> {
             functions.insert(crate_hash.replace_all(name, "Cs*_").into_owned());
         }
     }
+    ensure!(!functions.is_empty(), "valgrind has seen none of our functions");
     Ok(functions)
 }

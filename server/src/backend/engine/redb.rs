@@ -225,7 +225,10 @@ fn change(
         return Ok((0, 0));
     }
     let mut records = transaction.open_table(definition(table))?;
-    let last = records.last()?.map(|(key, _)| key.value().to_vec());
+    let last = match way {
+        Way::Single => None,
+        Way::Appending => records.last()?.map(|(key, _)| key.value().to_vec()),
+    };
     let is_single = |key: &[u8]| way == Way::Single || Some(key) <= last.as_deref();
     let (mut added, mut removed) = (0, 0);
     let mut entries = layer.table(table).iter().peekable();

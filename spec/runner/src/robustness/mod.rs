@@ -26,7 +26,7 @@ use rand::rngs::{SmallRng, StdRng};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::members::{Make, Members, Setup};
@@ -299,12 +299,13 @@ async fn once(plan: &Plan, programs: &Programs, dump: Option<&Path>) -> Result<D
     outcome.map_err(|error| error.context(members.logs()))
 }
 
-/// All that works in a run.
+/// All that works in a run. They end with it also when it fails: who works on against members that are gone makes the
+/// next runs slow, and may meet a port again that is another run's by then.
 struct Crew {
     shared: Arc<Shared>,
-    clients: Vec<JoinHandle<Vec<Call>>>,
-    watchers: Vec<JoinHandle<Vec<Watch>>>,
-    recorders: Vec<JoinHandle<Vec<Watch>>>,
+    clients: Vec<AbortOnDropHandle<Vec<Call>>>,
+    watchers: Vec<AbortOnDropHandle<Vec<Watch>>>,
+    recorders: Vec<AbortOnDropHandle<Vec<Watch>>>,
     reached: Vec<watch::Receiver<i64>>,
     /// Ends the watchers.
     unheard: watch::Sender<bool>,
@@ -376,7 +377,7 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         let (reached, receiver) = watch::channel(1);
         let (name, channel, shared) = (format!("recorder{number}"), channel.clone(), shared.clone());
         let recorder = watching::Recorder { name, channel, shared, reached, ended: recorded.clone() };
-        crew.recorders.push(tokio::spawn(recorder.run()));
+        crew.recorders.push(spawn(recorder.run()));
         crew.reached.push(receiver);
     }
     for number in 0..PINNED + ROVING {
@@ -386,24 +387,28 @@ async fn hire(plan: &Plan, members: &Members, random: &mut SmallRng) -> Result<C
         };
         let name = format!("{}{number}", if number < PINNED { "raw" } else { "client" });
         let client = Client::new(name, way, shared.clone(), random.random());
-        crew.clients.push(tokio::spawn(client.run()));
+        crew.clients.push(spawn(client.run()));
     }
     if let Some(pause) = plan.load.compaction_pause {
         let compactor = Way::client(&endpoints).await?;
-        crew.clients.push(tokio::spawn(traffic::compact(compactor, pause, shared.clone(), random.random())));
+        crew.clients.push(spawn(traffic::compact(compactor, pause, shared.clone(), random.random())));
     }
     for number in 0..WATCHERS_RAW {
         let name = format!("raw watcher {number}");
         let watching = watching::raw(name, channels.clone(), shared.clone(), random.random());
-        crew.watchers.push(tokio::spawn(watching));
+        crew.watchers.push(spawn(watching));
     }
     for number in 0..WATCHERS_CLIENT {
         let name = format!("client watcher {number}");
         let client = etcdkit::Client::connect(&endpoints, None).await?;
         let watching = watching::by_client(name, client, shared.clone(), ended.clone(), random.random());
-        crew.watchers.push(tokio::spawn(watching));
+        crew.watchers.push(spawn(watching));
     }
     Ok(crew)
+}
+
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<T> {
+    AbortOnDropHandle::new(tokio::spawn(work))
 }
 
 fn channel(endpoint: &str) -> Result<Channel> {
