@@ -44,7 +44,8 @@ pub(crate) fn steps(steps: &mut Steps) {
         };
     steps.step("c: random calls under AddressSanitizer and LeakSanitizer", || {
         build_test("stress", PANICKING, SANITIZED)?;
-        run(&["stress", calls])
+        run(&["stress", calls])?;
+        run(&["stress", calls, "driving"])
     });
     if !cfg!(target_os = "linux") {
         steps.skip("c: leaks, signals, callbacks", "these tests read /proc");
@@ -60,7 +61,8 @@ pub(crate) fn steps(steps: &mut Steps) {
     });
     steps.step("c: forked children have a library of their own", || {
         build_test("fork", BUILT, "-O1 -g")?;
-        run(&["fork", forks])
+        run(&["fork", forks])?;
+        run(&["fork", forks, "driving"])
     });
     steps.step("c: callbacks may call and take their time", || {
         build_test("callbacks", BUILT, "-O1 -g")?;
@@ -79,7 +81,8 @@ pub(crate) fn example() -> anyhow::Result<()> {
 /// Measures what a call costs that does nothing, for `docs/boundary.md`.
 pub(crate) fn bench() -> anyhow::Result<()> {
     cc(&format!("-O2 -I{INCLUDE} bindings/c/bench/echo.c -o {OUT}/echo {}", linked(SHIPPED)))?;
-    run(&["echo"])
+    run(&["echo"])?;
+    run(&["echo", "driving"])
 }
 
 /// Builds the library that panics on demand where the ordinary one is built, takes it away and puts that one back.

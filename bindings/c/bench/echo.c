@@ -1,7 +1,8 @@
 /*
- * What one call costs that does nothing: by callback and by queue, one at a time and many in flight.
+ * What one call costs that does nothing: by callback and by queue, one at a time and many in flight; with `driving` by a
+ * queue whose reader runs the client.
  *
- * Usage: echo [CALLS [ROUNDS]]
+ * Usage: echo [CALLS [ROUNDS]] [driving]
  */
 #include <stdatomic.h>
 
@@ -43,9 +44,9 @@ static void callback_many(void) {
     pthread_mutex_unlock(&lock);
 }
 
-static void queue_with(uint64_t in_flight) {
+static void queue_with(uint64_t queue, uint64_t in_flight) {
     etcdkit_result results[IN_FLIGHT];
-    uint64_t queue = etcdkit_queue_open(), begun = 0, ended = 0;
+    uint64_t begun = 0, ended = 0;
     while (ended < wanted) {
         for (; begun < wanted && begun - ended < in_flight; begun++) {
             etcdkit_queue_start(queue, 0, ETCDKIT_ECHO, payload, sizeof payload, 0, begun);
@@ -56,8 +57,10 @@ static void queue_with(uint64_t in_flight) {
     etcdkit_queue_next(queue, results, 1, 0);
 }
 
-static void queue_alone(void) { queue_with(1); }
-static void queue_many(void) { queue_with(IN_FLIGHT); }
+static void queue_alone(void) { queue_with(etcdkit_queue_open(), 1); }
+static void queue_many(void) { queue_with(etcdkit_queue_open(), IN_FLIGHT); }
+static void driving_alone(void) { queue_with(etcdkit_queue_open_driving(), 1); }
+static void driving_many(void) { queue_with(etcdkit_queue_open_driving(), IN_FLIGHT); }
 
 static int ascending(const void *one, const void *other) {
     double difference = *(const double *)one - *(const double *)other;
@@ -77,13 +80,20 @@ static void measure(const char *name, void (*run)(void), int rounds) {
 }
 
 int main(int argc, char **argv) {
+    int driving = argc > 1 && strcmp(argv[argc - 1], "driving") == 0;
+    argc -= driving;
     wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000;
     int rounds = argc > 2 ? atoi(argv[2]) : 5;
-    CHECK(wanted >= IN_FLIGHT && rounds > 0 && rounds <= ROUNDS_MAX, "usage: echo [CALLS [ROUNDS]]");
-    measure("callback, one at a time", callback_alone, rounds);
-    measure("queue, one at a time", queue_alone, rounds);
-    measure("callback, 64 in flight", callback_many, rounds);
-    measure("queue, 64 in flight", queue_many, rounds);
+    CHECK(wanted >= IN_FLIGHT && rounds > 0 && rounds <= ROUNDS_MAX, "usage: echo [CALLS [ROUNDS]] [driving]");
+    if (driving) {
+        measure("driving queue, one at a time", driving_alone, rounds);
+        measure("driving queue, 64 in flight", driving_many, rounds);
+    } else {
+        measure("callback, one at a time", callback_alone, rounds);
+        measure("queue, one at a time", queue_alone, rounds);
+        measure("callback, 64 in flight", callback_many, rounds);
+        measure("queue, 64 in flight", queue_many, rounds);
+    }
     must_end_clean(0);
     return 0;
 }

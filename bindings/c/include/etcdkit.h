@@ -92,6 +92,17 @@ void etcdkit_close(uint64_t handle);
 uint64_t etcdkit_queue_open(void);
 
 /*
+ * A queue whose reader is also the thread that runs the client, which then has none of its own: a result is there where it
+ * is read, and a call waits for one thread less to be woken. Connections, watches and the renewal of leases stand still
+ * while nobody is in etcdkit_queue_next, so this is for a reader that does nothing but read, to the end of the process;
+ * callbacks of etcdkit_start run on it too. SIGPIPE stays blocked in its thread.
+ *
+ * To be opened before anything else of the library is used: otherwise the client has its threads already, and this
+ * is etcdkit_queue_open.
+ */
+uint64_t etcdkit_queue_open_driving(void);
+
+/*
  * Like etcdkit_start, with the result put into the queue, also that of a refused call: its number is UINT64_MAX. Returns
  * 0 when no result will come, because the queue is closed or holds 2^20 results that nobody has read.
  */

@@ -99,6 +99,12 @@ pub extern "C" fn etcdkit_queue_open() -> u64 {
 }
 
 /// See the header.
+#[unsafe(no_mangle)]
+pub extern "C" fn etcdkit_queue_open_driving() -> u64 {
+    fenced(0, || Queue::open_driving().unwrap_or(0))
+}
+
+/// See the header.
 ///
 /// # Safety
 /// `request` points to `len` bytes or is null.

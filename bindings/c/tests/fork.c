@@ -2,7 +2,9 @@
  * Forks before the first use, with a client open, with a call and a watch in flight, and from a forked child: a child
  * works with what it opens itself, is told that its parent's handles are its parent's, and the parent notices nothing.
  *
- * Usage: fork [ROUNDS]
+ * Usage: fork [ROUNDS] [driving]
+ *
+ * With `driving` a thread of the parent runs its client.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,12 +62,16 @@ static void fork_once(int generations) {
 }
 
 int main(int argc, char **argv) {
+    int driving = argc > 1 && strcmp(argv[argc - 1], "driving") == 0;
+    argc -= driving;
     int rounds = argc > 1 ? atoi(argv[1]) : 20;
     fork_once(1);
+    driver driver = {0};
+    if (driving) start_driver(&driver);
     server = start_server();
     client = open_client(server);
     unread = watch(client, "key");
-    queue = etcdkit_queue_open();
+    queue = driving ? driver.queue : etcdkit_queue_open();
     put(client, "key", "before");
     for (int round = 0; round < rounds; round++) {
         /* In flight while the process forks: one that waits, and some that are being answered. */
@@ -76,8 +82,10 @@ int main(int argc, char **argv) {
         put(client, "key", "after");
     }
     etcdkit_close(client);
-    etcdkit_queue_close(queue);
-    must_end_clean(server);
+    if (!driving) etcdkit_queue_close(queue);
+    must_end_with(server, driving ? 1 : 0);
+    if (driving) end_driver(&driver);
+    must_end_clean(0);
     printf("fork: %d rounds, children and grandchildren work, the parent notices nothing\n", rounds);
     return 0;
 }

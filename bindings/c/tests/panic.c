@@ -15,6 +15,11 @@ static void panic_version(void) { CHECK(etcdkit_version()[0] == 0, "a panic is a
 static void panic_cancel(void) { etcdkit_cancel(1); }
 static void panic_close(void) { etcdkit_close(1); }
 static void panic_queue_open(void) { CHECK(etcdkit_queue_open() == 0, "a panic is answered with 0"); }
+
+static void panic_queue_open_driving(void) {
+    CHECK(etcdkit_queue_open_driving() == 0, "a panic is answered with 0");
+}
+
 static void panic_queue_close(void) { etcdkit_queue_close(1); }
 
 static void panic_start(void) {
@@ -46,6 +51,7 @@ static const struct {
     {"etcdkit_close", panic_close},             {"etcdkit_queue_open", panic_queue_open},
     {"etcdkit_queue_start", panic_queue_start}, {"etcdkit_queue_next", panic_queue_next},
     {"etcdkit_queue_close", panic_queue_close}, {"etcdkit_stats", panic_stats},
+    {"etcdkit_queue_open_driving", panic_queue_open_driving},
 };
 enum { EXPORTS = sizeof exports / sizeof *exports };
 

@@ -3,7 +3,9 @@
  * close at any moment, also from within a callback. Every call must complete exactly once, a wrong one with an error,
  * and nothing may be left. Built with AddressSanitizer and LeakSanitizer, which see every allocation of the library.
  *
- * Usage: stress [CALLS [SEED]]
+ * Usage: stress [CALLS [SEED]] [driving]
+ *
+ * With `driving` a thread of this program runs the client.
  */
 #include <stdatomic.h>
 
@@ -180,12 +182,16 @@ static void *hammer(void *seed) {
 }
 
 int main(int argc, char **argv) {
+    int driving = argc > 1 && strcmp(argv[argc - 1], "driving") == 0;
+    argc -= driving;
     calls_wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 50000;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL) * 2654435761u | 1;
     printf("stress: %" PRIu64 " calls, seed %" PRIu64 "\n", calls_wanted, seed);
     fflush(stdout);
     records = calloc(calls_wanted, sizeof *records);
     CHECK(records, "out of memory");
+    driver driver = {0};
+    if (driving) start_driver(&driver);
     server = start_server();
 
     pthread_t threads[THREADS];
@@ -208,7 +214,9 @@ int main(int argc, char **argv) {
     CHECK(missing == 0, "%" PRIu64 " calls never completed (seed %" PRIu64 ")", missing, seed);
     CHECK(atomic_load(&wrong) == 0, "%llu calls ended wrongly (seed %" PRIu64 ")", (unsigned long long)wrong, seed);
     must_echo();
-    must_end_clean(server);
+    must_end_with(server, driving ? 1 : 0);
+    if (driving) end_driver(&driver);
+    must_end_clean(0);
     free(records);
     puts("stress: every call completed once, nothing is left");
     return 0;

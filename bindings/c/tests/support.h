@@ -150,8 +150,8 @@ static inline void must_echo(void) {
     forget(&result);
 }
 
-/* Stops the server, closes it, and sees that nothing is left open. */
-static inline void must_end_clean(uint64_t server) {
+/* Stops the server, closes it, and sees that so many handles are left open. */
+static inline void must_end_with(uint64_t server, uint64_t handles) {
     if (server) {
         must(server, ETCDKIT_SERVER_STOP, (etcdkit_message){0});
         etcdkit_close(server);
@@ -160,9 +160,33 @@ static inline void must_end_clean(uint64_t server) {
     etcdkit_stats_t left;
     do {
         etcdkit_stats(&left);
-    } while ((left.handles || left.calls) && seconds_now() < until);
-    CHECK(left.handles == 0 && left.calls == 0, "%" PRIu64 " handles and %" PRIu64 " calls are left", left.handles,
-          left.calls);
+    } while ((left.handles != handles || left.calls) && seconds_now() < until);
+    CHECK(left.handles == handles && left.calls == 0, "%" PRIu64 " handles and %" PRIu64 " calls are left",
+          left.handles, left.calls);
+}
+
+static inline void must_end_clean(uint64_t server) { must_end_with(server, 0); }
+
+/* A thread that runs the client. */
+typedef struct driver {
+    uint64_t queue;
+    pthread_t thread;
+} driver;
+
+static inline void *drive(void *queue) {
+    etcdkit_result result;
+    while (etcdkit_queue_next(*(uint64_t *)queue, &result, 1, -1) >= 0) {}
+    return NULL;
+}
+
+static inline void start_driver(driver *driver) {
+    driver->queue = etcdkit_queue_open_driving();
+    CHECK(pthread_create(&driver->thread, NULL, drive, &driver->queue) == 0, "no thread");
+}
+
+static inline void end_driver(driver *driver) {
+    etcdkit_queue_close(driver->queue);
+    pthread_join(driver->thread, NULL);
 }
 
 #endif

@@ -20,7 +20,7 @@ pub use echo::echo;
 pub use error::{BridgeError, Kind};
 pub use handle::{HANDLES_MAX, Handles};
 pub use runtime::{
-    AnyObject, ForkGuard, ForkSafe, Statistics, WORKER_THREADS, after_fork_in_child, blocking, enter,
-    objects, objects_if_used, statistics,
+    AnyObject, ForkGuard, ForkSafe, Statistics, WORKER_THREADS, after_fork_in_child, blocking, drive, enter,
+    leave_to_driver, objects, objects_if_used, statistics,
 };
 pub use stream::{BATCH_MAX, Pulled};

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::BridgeError;
 use crate::handle::{Handles, MARKS_MAX};
 
-/// Threads that run the client: parsing and bookkeeping for one process, which two can do on any machine.
+/// Threads that run the client: parsing and bookkeeping for one process, which two can do on any machine. None where it is
+/// left to the reader of results.
 pub const WORKER_THREADS: usize = 2;
 /// Processes in one line of descent that each use the library; a runtime of each generation stays in the memory copy.
 const GENERATIONS_MAX: usize = MARKS_MAX;
@@ -90,14 +91,39 @@ pub type AnyObject = dyn Any + Send + Sync;
 /// What one process of the line of descent has: it lives as long as the process and is left alone by its children.
 pub(crate) struct Process {
     pub(crate) runtime: Runtime,
+    runs: Runs,
     pub(crate) calls: Handles<CancellationToken>,
     pub(crate) objects: Handles<AnyObject>,
     threads: &'static AtomicUsize,
 }
 
+/// Who runs the client of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    OnItsThreads,
+    /// On the thread that [`drive`]s, as long as it does.
+    OnTheDriver,
+}
+
 /// What this process has, made at first use: its runtime is never shut down.
 pub(crate) fn process() -> Result<&'static Process, BridgeError> {
-    TABLE.present()
+    TABLE.present(Runs::OnItsThreads)
+}
+
+/// Leaves it to a thread of the language to run the client, by [`drive`]: what comes for it then wakes that thread and no
+/// other one before it. Whether it is so: a process that has used the library has a client with threads of its own.
+pub fn leave_to_driver() -> Result<bool, BridgeError> {
+    Ok(TABLE.present(Runs::OnTheDriver)?.runs == Runs::OnTheDriver)
+}
+
+/// Runs the client of this process on this thread until something is done; after [`leave_to_driver`], which said yes. Not
+/// for threads of the runtime. The signal of a broken pipe stays blocked in this thread afterwards.
+pub fn drive<T>(until: impl Future<Output = T>) -> Result<T, BridgeError> {
+    thread_local! {
+        static READY: () = crate::platform::block_broken_pipe_signal();
+    }
+    let process = TABLE.present(Runs::OnTheDriver)?;
+    READY.with(|()| Ok(process.runtime.block_on(until)))
 }
 
 /// What this process has, if it has used the library.
@@ -170,9 +196,10 @@ impl Cell {
         Self { process: AtomicU64::new(0), made: OnceLock::new(), threads: AtomicUsize::new(0) }
     }
 
-    fn made(&'static self, mark: usize) -> Result<&'static Process, BridgeError> {
+    fn made(&'static self, mark: usize, runs: Runs) -> Result<&'static Process, BridgeError> {
         // Only threads of this very process ever wait here, so the one who builds is alive.
-        let made = self.made.get_or_init(|| build(mark, &self.threads).map_err(|error| error.to_string()));
+        let build = || build(mark, runs, &self.threads).map_err(|error| error.to_string());
+        let made = self.made.get_or_init(build);
         made.as_ref().map_err(|error| BridgeError::internal(format!("no runtime: {error}")))
     }
 }
@@ -186,13 +213,14 @@ impl RuntimeTable {
         u64::from(self.forks.load(Ordering::Relaxed)) << 32 | u64::from((self.pid)())
     }
 
-    fn present(&'static self) -> Result<&'static Process, BridgeError> {
+    /// What this process has, made the way it `runs` if it has nothing.
+    fn present(&'static self, runs: Runs) -> Result<&'static Process, BridgeError> {
         let (mark, cell) = self.claim(self.process()).ok_or_else(|| {
             BridgeError::exhausted(format!(
                 "the library was used in more than {GENERATIONS_MAX} generations of forks"
             ))
         })?;
-        cell.made(mark)
+        cell.made(mark, runs)
     }
 
     fn used(&'static self) -> Option<&'static Process> {
@@ -209,8 +237,12 @@ impl RuntimeTable {
     }
 }
 
-fn build(mark: usize, threads: &'static AtomicUsize) -> std::io::Result<Process> {
-    let runtime = Builder::new_multi_thread()
+fn build(mark: usize, runs: Runs, threads: &'static AtomicUsize) -> std::io::Result<Process> {
+    let mut builder = match runs {
+        Runs::OnItsThreads => Builder::new_multi_thread(),
+        Runs::OnTheDriver => Builder::new_current_thread(),
+    };
+    let runtime = builder
         .worker_threads(WORKER_THREADS)
         .thread_name("etcdkit")
         .on_thread_start(|| {
@@ -222,7 +254,8 @@ fn build(mark: usize, threads: &'static AtomicUsize) -> std::io::Result<Process>
         })
         .enable_all()
         .build()?;
-    Ok(Process { runtime, calls: Handles::with_mark(mark), objects: Handles::with_mark(mark), threads })
+    let (calls, objects) = (Handles::with_mark(mark), Handles::with_mark(mark));
+    Ok(Process { runtime, runs, calls, objects, threads })
 }
 
 #[cfg(test)]
@@ -237,16 +270,17 @@ mod tests {
     #[test]
     fn a_child_gets_a_runtime_of_its_own_and_refuses_what_its_parent_made() {
         static FAMILY: RuntimeTable = RuntimeTable::new(|| PID.load(Ordering::Relaxed));
-        let parent = std::ptr::from_ref(FAMILY.present().unwrap());
+        let parent = std::ptr::from_ref(FAMILY.present(Runs::OnItsThreads).unwrap());
         let made_by_parent = ForkGuard { process: FAMILY.process() };
-        let opened_by_parent = FAMILY.present().unwrap().objects.insert(Arc::new(())).unwrap();
+        let opened_by_parent =
+            FAMILY.present(Runs::OnItsThreads).unwrap().objects.insert(Arc::new(())).unwrap();
         assert!(made_by_parent.check_in(&FAMILY).is_ok());
-        assert!(std::ptr::eq(parent, FAMILY.present().unwrap()));
+        assert!(std::ptr::eq(parent, FAMILY.present(Runs::OnItsThreads).unwrap()));
 
         PID.store(101, Ordering::Relaxed);
         assert_eq!(made_by_parent.check_in(&FAMILY).unwrap_err().kind, crate::Kind::Forked);
         assert!(FAMILY.used().is_none(), "a child that does not use the library has nothing of its own");
-        let child = FAMILY.present().unwrap();
+        let child = FAMILY.present(Runs::OnItsThreads).unwrap();
         assert!(!std::ptr::eq(parent, child));
         assert_eq!(child.runtime.block_on(async { 7 }), 7);
         let opened_by_child = child.objects.insert(Arc::new(())).unwrap();
@@ -257,7 +291,7 @@ mod tests {
         PID.store(100, Ordering::Relaxed);
         FAMILY.forks.fetch_add(1, Ordering::Relaxed);
         assert!(made_by_parent.check_in(&FAMILY).is_err());
-        assert!(!std::ptr::eq(parent, FAMILY.present().unwrap()));
+        assert!(!std::ptr::eq(parent, FAMILY.present(Runs::OnItsThreads).unwrap()));
     }
 
     #[test]
@@ -265,6 +299,9 @@ mod tests {
         static LINE: RuntimeTable = RuntimeTable::new(|| 1);
         assert!((0..GENERATIONS_MAX).all(|generation| LINE.claim(generation as u64 + 1).is_some()));
         LINE.forks.store(1, Ordering::Relaxed);
-        assert_eq!(LINE.present().map(|_| ()).unwrap_err().kind, crate::Kind::ResourceExhausted);
+        assert_eq!(
+            LINE.present(Runs::OnItsThreads).map(|_| ()).unwrap_err().kind,
+            crate::Kind::ResourceExhausted
+        );
     }
 }

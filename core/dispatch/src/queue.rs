@@ -1,14 +1,16 @@
 //! Where the results of calls gather for a thread of the language, which takes them in batches.
 //!
 //! A callback into Go or the JVM from a thread it does not know costs more than the call itself, and is forbidden ground
-//! at the end of the process. So those languages have one thread of their own that waits here.
+//! at the end of the process. So those languages have one thread of their own that waits here. It may run the client
+//! meanwhile: a result is then there where it is read, and no second thread has to be woken for it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use etcdkit_bridge::{BridgeError, Completion, Scope};
+use etcdkit_bridge::{BridgeError, Completion, Scope, drive, leave_to_driver};
+use tokio::sync::Notify;
 
 use crate::object::{self, Thing, close_all};
 use crate::start::{Answer, Outcome, start};
@@ -32,12 +34,28 @@ pub struct Finished {
 ///
 /// The reader waits for most of its life. parking_lot would keep it in a table that a forked child inherits with the
 /// entry of a thread it does not have, and then loses its own in; the standard library's locks have no such table.
-#[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
+    changed: Changed,
     /// What [`Queue::lend`] has lent.
     lent: Mutex<Vec<Finished>>,
+}
+
+/// Tells the reader to look again.
+enum Changed {
+    /// It sleeps.
+    Sleeping(Condvar),
+    /// It runs the client.
+    Driving(Notify),
+}
+
+impl Changed {
+    fn tell(&self) {
+        match self {
+            Self::Sleeping(changed) => changed.notify_one(),
+            Self::Driving(changed) => changed.notify_one(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -53,7 +71,18 @@ struct State {
 impl Queue {
     /// Opens a queue and returns its handle.
     pub fn open() -> Result<u64, BridgeError> {
-        object::adopt(Thing::Queue(Arc::default()), Scope::new())
+        Self::of(Changed::Sleeping(Condvar::new()))
+    }
+
+    /// Opens a queue whose reader runs the client while it waits, and nobody else does: to be opened first of all, and
+    /// read for as long as the client is used. In a process that has used the library before it is like any other.
+    pub fn open_driving() -> Result<u64, BridgeError> {
+        if leave_to_driver()? { Self::of(Changed::Driving(Notify::new())) } else { Self::open() }
+    }
+
+    fn of(changed: Changed) -> Result<u64, BridgeError> {
+        let queue = Self { state: Mutex::default(), changed, lent: Mutex::default() };
+        object::adopt(Thing::Queue(Arc::new(queue)), Scope::new())
     }
 
     /// The queue with this handle.
@@ -103,27 +132,58 @@ impl Queue {
     fn take(&self, max: usize, timeout: Option<Duration>, lend: bool) -> Option<Vec<Finished>> {
         // A limit beyond the clock's range is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.state();
-        state.is_lent = false;
-        while !state.closed && state.finished.is_empty() {
-            match deadline {
-                None => state = whole(self.changed.wait(state)),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    state = whole(self.changed.wait_timeout(state, left)).0;
-                }
+        self.state().is_lent = false;
+        let mut state = match &self.changed {
+            Changed::Sleeping(changed) => self.sleep(changed, deadline),
+            Changed::Driving(changed) => {
+                drive(self.has_changed(changed, deadline)).ok()?;
+                self.state()
             }
-        }
+        };
         if state.closed {
+            drop(state);
+            // Should another one wait too.
+            self.changed.tell();
             return None;
         }
         let count = max.min(state.finished.len());
         // Under the same lock as the taking: whoever closes now must know.
         state.is_lent = lend && count > 0;
         Some(state.finished.drain(..count).collect())
+    }
+
+    fn sleep(&self, changed: &Condvar, deadline: Option<Instant>) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        while !state.has_changed() {
+            match deadline {
+                None => state = whole(changed.wait(state)),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    state = whole(changed.wait_timeout(state, left)).0;
+                }
+            }
+        }
+        state
+    }
+
+    async fn has_changed(&self, changed: &Notify, deadline: Option<Instant>) {
+        let is_over = || deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if self.state().has_changed() || is_over() {
+            // The client gets its turn all the same: refused calls in a row, or a reader that never waits, would be its end.
+            return tokio::task::yield_now().await;
+        }
+        let change = async {
+            while !self.state().has_changed() {
+                changed.notified().await;
+            }
+        };
+        match deadline {
+            None => change.await,
+            Some(deadline) => _ = tokio::time::timeout_at(deadline.into(), change).await,
+        }
     }
 
     /// Like [`next`](Self::next), for a reader that looks at the results where they are: they are shown one by one,
@@ -154,7 +214,7 @@ impl Queue {
             state.closed = true;
             std::mem::take(&mut state.finished)
         };
-        self.changed.notify_all();
+        self.changed.tell();
         close_unread(unread);
     }
 
@@ -171,7 +231,13 @@ impl Queue {
         }
         state.finished.push_back(finished);
         drop(state);
-        self.changed.notify_one();
+        self.changed.tell();
+    }
+}
+
+impl State {
+    fn has_changed(&self) -> bool {
+        self.closed || !self.finished.is_empty()
     }
 }
 

@@ -3,9 +3,9 @@
 //
 // The problem it solves: a goroutine that waits inside C holds an operating system thread. So no goroutine does but
 // one: calls are started without waiting, their results are collected by the core in a queue, and one reader takes
-// them in batches and hands each to the goroutine that waits for it on a channel. Requests are copied by the core
-// before a start returns and results are copied before the queue is asked again, so neither side keeps a pointer of
-// the other.
+// them in batches and hands each to the goroutine that waits for it on a channel. While it waits it runs the core, so
+// that an answer wakes no other thread on its way. Requests are copied by the core before a start returns and results
+// are copied before the queue is asked again, so neither side keeps a pointer of the other.
 package ffi
 
 /*
@@ -66,7 +66,7 @@ var queue = sync.OnceValue(func() C.uint64_t {
 	if got := uint32(C.etcdkit_abi_version()); got != abiVersion {
 		panic(fmt.Sprintf("etcdkit: the native library has ABI version %d, this package needs %d: build both from one release", got, abiVersion))
 	}
-	opened := C.etcdkit_queue_open()
+	opened := C.etcdkit_queue_open_driving()
 	go read(opened)
 	return opened
 })

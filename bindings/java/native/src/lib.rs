@@ -69,7 +69,7 @@ extern "system" fn Java_io_etcdkit_internal_Native_queueOpen<'local>(
     env: EnvUnowned<'local>,
     _class: JClass<'local>,
 ) -> jlong {
-    native(env, |_| Ok(to_java(Queue::open()?)))
+    native(env, |_| Ok(to_java(Queue::open_driving()?)))
 }
 
 #[unsafe(no_mangle)]

@@ -106,6 +106,12 @@ impl Net {
     }
 
     async fn join(self: Arc<Self>, inbound: TcpStream, from: SocketAddr, to: usize, peer: SocketAddr) {
+        // Before anything that takes time: who is dead is called ten times a second, and each call that is let down slowly
+        // leaves an entry behind for a minute, in the very table that is searched for the owner.
+        let Ok(outbound) = TcpStream::connect(peer).await else {
+            let _ = inbound.set_zero_linger();
+            return;
+        };
         let pids = self.inner().pids.clone();
         let found = tokio::task::spawn_blocking(move || owner(from, &pids)).await;
         // Nobody's connection any more: its member has just ended.
@@ -115,7 +121,6 @@ impl Net {
         if pass(there.subscribe()).await.is_none() {
             return;
         }
-        let Ok(outbound) = TcpStream::connect(peer).await else { return };
         let _ = (inbound.set_nodelay(true), outbound.set_nodelay(true));
         let ((read, write), (peer_read, peer_write)) = (inbound.into_split(), outbound.into_split());
         // Whichever ends first takes the other with it: both halves are dropped.

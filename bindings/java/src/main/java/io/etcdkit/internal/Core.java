@@ -14,11 +14,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Starts calls of the native core and hands their results to those who wait for them.
  *
- * <p>One daemon thread waits for results and does nothing else: they are decoded, and user code
- * runs, on the executor of the call, so a callback that blocks holds up nobody. There is no
- * shutdown hook: the thread touches Java only between two waits, where an ending virtual machine
- * stops it safely, and programs use clients in shutdown hooks of their own, to take themselves off
- * a list.
+ * <p>One daemon thread waits for results and runs the core meanwhile, so that an answer wakes no
+ * other thread on its way. It does nothing else: results are decoded, and user code runs, on the
+ * executor of the call, so a callback that blocks holds up nobody. There is no shutdown hook: the
+ * thread touches Java only between two waits, where an ending virtual machine stops it safely, and
+ * programs use clients in shutdown hooks of their own, to take themselves off a list.
  */
 public final class Core {
     /** The client's own limit applies. */
