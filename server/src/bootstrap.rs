@@ -191,7 +191,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// What each of the others knows, asked one after another, by each of its addresses.
-fn answers(
+pub(crate) fn answers(
     config: &Config,
     members: &BTreeMap<String, Vec<MemberUrl>>,
     tls: Option<&Arc<Outgoing>>,

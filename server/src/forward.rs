@@ -15,7 +15,7 @@ use prost::Message;
 use batches::Batches;
 
 use crate::command::{Command, Outcome};
-use crate::raft::{ProposeError, RaftNode, ReadError};
+use crate::raft::{ProposeError, RaftNode, ReadError, Witness};
 use crate::transport::wire::{self, FailureKind, LeaderFailure};
 use crate::transport::{Call, CallError, Peers};
 
@@ -97,7 +97,9 @@ impl Forwarder {
 
     /// Returns when the local state holds all that was acknowledged anywhere before the call.
     pub(crate) async fn read_index(&self, leader: u64) -> Result<(), ForwardError> {
-        let asked = self.ask(leader, Call::ReadIndex, wire::ReadIndexRequest {}).await;
+        let Witness { member_id, voted_term } = self.raft.witness();
+        let request = wire::ReadIndexRequest { member_id, voted_term };
+        let asked = self.ask(leader, Call::ReadIndex, request).await;
         let response: wire::ReadIndexResponse = asked?;
         if let Some(failure) = response.failure {
             return Err(failed(failure));

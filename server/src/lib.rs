@@ -28,6 +28,7 @@ pub mod fail_point;
 mod forward;
 mod gateway;
 mod in_process;
+mod invited;
 pub mod io;
 mod jwt;
 pub mod lease;

@@ -34,7 +34,7 @@ use crate::span::Spans;
 use crate::tls::{Incoming, Outgoing, TlsError, TlsSettings};
 use crate::wal::WalError;
 
-use background::{corruption, spawn_background, spawn_for_peers, spawn_membership};
+use background::{corruption, spawn_background, spawn_for_peers, spawn_invited, spawn_membership};
 use edge::{assemble, keep_leases, propose_within_limits};
 use ending::{Ending, stop_in_order};
 use member::{MemberParts, open_member};
@@ -371,7 +371,7 @@ async fn start(config: Config, outside: Outside) -> Result<Server, StartError> {
     let metrics = bind_all(&config.listen_metrics_urls, Role::Metrics).await?;
     let endpoints: Vec<String> = clients.iter().map(|(listener, _)| listener.url.to_string()).collect();
     let peer_listeners = bind_peers(&config).await?;
-    let member = open_member(&config, outside.io, to_peers).await?;
+    let member = open_member(&config, outside.io, to_peers.clone()).await?;
     let stopping = CancellationToken::new();
     let (stopped_sender, stopped) = watch::channel(false);
     let identity = member.identity;
@@ -412,6 +412,7 @@ async fn start(config: Config, outside: Outside) -> Result<Server, StartError> {
         client_urls: advertised,
     };
     let (published_sender, published) = watch::channel(false);
+    spawn_invited(&tasks, &config, to_peers, &member, &stopping);
     spawn_membership(&tasks, &member, attributes, &proposer, published_sender, &stopping);
     tasks.spawn(say_ready(identity, endpoints.join(","), published.clone(), stopping.clone()));
     let (in_process, backlog) = in_process::pair();

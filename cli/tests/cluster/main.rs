@@ -270,3 +270,20 @@ async fn a_member_is_added_catches_up_and_is_removed() {
     nodes.wait_for_exit(added).await;
     client.put("alone", "1", None).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_member_that_was_removed_before_anybody_called_it_ends() {
+    let mut nodes = Nodes::found(1);
+    nodes.wait_for_leader().await;
+    let client = nodes.client(0).await;
+    let added = nodes.announce(0).await;
+    // It listens elsewhere than it says, so the leader does not reach it.
+    let elsewhere = format!("--listen-peer-urls={}", etcdkit_addresses::free_url().unwrap());
+    nodes.start_with(added, &[&elsewhere]);
+    let list = client.member_list().await.unwrap();
+    let id = list.members().iter().find(|member| member.name().is_empty()).unwrap().id();
+    soon("it has its id", async || nodes.log_says(added, "serving peer traffic")).await;
+    soon("it can be removed", async || client.member_remove(id).await.is_ok()).await;
+    nodes.wait_for_exit(added).await;
+    assert!(nodes.log_says(added, "permanently removed"));
+}

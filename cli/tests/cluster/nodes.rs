@@ -221,6 +221,13 @@ impl Nodes {
 
     /// Announces one more member at this one and starts it; its number.
     pub(crate) async fn add_by(&mut self, announcer: usize) -> usize {
+        let number = self.announce(announcer).await;
+        self.start(number);
+        number
+    }
+
+    /// Announces one more member at this one; its number.
+    pub(crate) async fn announce(&mut self, announcer: usize) -> usize {
         let number = self.nodes.len();
         let peer_url = free_url();
         let client = self.client(announcer).await;
@@ -237,7 +244,6 @@ impl Nodes {
         let cluster = self.initial_cluster();
         self.nodes[number].arguments =
             vec![format!("--initial-cluster={cluster}"), "--initial-cluster-state=existing".into()];
-        self.start(number);
         number
     }
 

@@ -27,7 +27,7 @@ use crate::forward::{propose_failure, read_failure};
 use crate::lease_keeper::LeaseKeeper;
 use crate::mvcc::Store;
 use crate::propose::Proposer;
-use crate::raft::{ProposeError, RaftNode};
+use crate::raft::{ProposeError, RaftNode, Witness};
 use crate::read::GateError;
 use crate::transport::wire::{
     FailureKind, FollowingRequest, FollowingResponse, HashRequest, HashResponse, KnownMember, LeaderFailure,
@@ -138,8 +138,10 @@ impl PeerService {
         }
     }
 
-    async fn read_index(&self, _request: ReadIndexRequest) -> Result<ReadIndexResponse, Status> {
-        Ok(match self.raft.read_position().await {
+    async fn read_index(&self, request: ReadIndexRequest) -> Result<ReadIndexResponse, Status> {
+        let ReadIndexRequest { member_id, voted_term } = request;
+        let witness = Witness { member_id, voted_term };
+        Ok(match self.raft.read_position(witness).await {
             Ok(index) => ReadIndexResponse { index, failure: None },
             Err(error) => ReadIndexResponse { index: 0, failure: Some(read_failure(error)) },
         })

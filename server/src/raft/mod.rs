@@ -19,6 +19,7 @@ mod receive;
 mod snapshot;
 mod standing_alone;
 mod state_machine;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ mod tests;
 pub(crate) use members::MemberChange;
 pub use node::{Leadership, ProposeError, RaftNode, RaftOptions, RaftStatus, ReadError, StartError};
 pub(crate) use offline::{LogSummary, OfflineLogError, applied_position, begin_log, read_log};
+pub(crate) use witness::Witness;
 
 use proposal::Proposal;
 use state_machine::SnapshotContents;

@@ -20,6 +20,7 @@ use super::network::Network;
 use super::proposal::Proposal;
 use super::standing_alone::stand_alone;
 use super::state_machine::Applying;
+use super::witness::Witness;
 use crate::apply::{ApplyError, Snapshots, StateMachine};
 use crate::cluster::RaftMembers;
 use crate::command::{Command, Outcome};
@@ -174,8 +175,9 @@ pub struct RaftStatus {
 /// A running member. Clones share it; usable from any thread within a tokio runtime.
 #[derive(Clone)]
 pub struct RaftNode {
+    pub(super) id: u64,
     pub(super) raft: Raft<TypeConfig, Applying>,
-    wal: Arc<Wal<Logged>>,
+    pub(super) wal: Arc<Wal<Logged>>,
     leadership: watch::Receiver<Leadership>,
     applied: Arc<AppliedIndex>,
     pub(super) members: watch::Receiver<Arc<RaftMembers>>,
@@ -229,6 +231,7 @@ impl RaftNode {
         let quorum_patience = options.election_timeout;
         let (receiving, heard) = (Arc::default(), Arc::new(Heard::new()));
         let node = RaftNode {
+            id: options.node_id,
             raft,
             wal,
             leadership,
@@ -309,8 +312,11 @@ impl RaftNode {
             .map_err(|error| self.no_read(error))
     }
 
-    /// Up to where a member must have applied the log for its reads to see every write acknowledged before this call.
-    pub(crate) async fn read_position(&self) -> Result<u64, ReadError> {
+    /// Up to where a member must have applied the log for its reads to see every write acknowledged before it asked.
+    pub(crate) async fn read_position(&self, witness: Witness) -> Result<u64, ReadError> {
+        if let Some(index) = self.position_by(witness).await {
+            return Ok(index);
+        }
         let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
         linearizer.map(|linearizer| linearizer.read_log_id().index()).map_err(|error| self.no_read(error))
     }

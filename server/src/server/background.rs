@@ -13,14 +13,15 @@ use crate::auth::AuthStore;
 use crate::clock::Clock;
 use crate::command::MemberAttributes;
 use crate::compactor::{self, AutoCompactor, Pace};
-use crate::config::Config;
+use crate::config::{ClusterState, Config};
 use crate::corruption::{Corruption, Intervals};
 use crate::expiry::Expiry;
+use crate::invited::Invited;
 use crate::lease_keeper::LeaseKeeper;
 use crate::membership::Membership;
 use crate::peer::{PeerService, PeerSite};
 use crate::propose::Proposer;
-use crate::tls::Incoming;
+use crate::tls::{Incoming, Outgoing};
 
 /// How often the stored size is measured for the quota. Between two measurements the cost of what is admitted is
 /// added up, so this only bounds how long a full server stays closed after it was emptied.
@@ -51,6 +52,26 @@ pub(super) fn spawn_for_peers(
         tracing::info!(address = listener.url.to_string(), "serving peer traffic");
         let site = PeerSite(Arc::clone(&service));
         tasks.spawn(listener.serve(site, tls.cloned(), parted.clone()));
+    }
+}
+
+/// Looks after one that joins until it is called.
+pub(super) fn spawn_invited(
+    tasks: &TaskTracker,
+    config: &Config,
+    to_peers: Option<Arc<Outgoing>>,
+    member: &MemberParts,
+    stopping: &CancellationToken,
+) {
+    if config.initial_cluster_state == ClusterState::Existing {
+        let invited = Invited {
+            config: config.clone(),
+            tls: to_peers,
+            member_id: member.identity.member_id,
+            raft: member.raft.clone(),
+            peers: Arc::clone(&member.peers),
+        };
+        tasks.spawn(invited.run(stopping.clone()));
     }
 }
 

@@ -182,7 +182,14 @@ pub(crate) struct ProposalAnswer {
 
 /// Asks the leader up to where a read must have been applied to be linearizable.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub(crate) struct ReadIndexRequest {}
+pub(crate) struct ReadIndexRequest {
+    /// Who asks; 0 where that is not said.
+    #[prost(uint64, tag = "1")]
+    pub(crate) member_id: u64,
+    /// The term up to which it has voted.
+    #[prost(uint64, tag = "2")]
+    pub(crate) voted_term: u64,
+}
 
 /// Answers [`ReadIndexRequest`].
 #[derive(Clone, PartialEq, Eq, prost::Message)]
