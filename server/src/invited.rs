@@ -43,7 +43,7 @@ impl Invited {
     }
 
     async fn ask_again_and_again(&self) {
-        // They were checked when this member got its id; what names a service of DNS may change.
+        // They were read before, when this member got its id.
         while let Ok(members) = self.config.initial_members() {
             tokio::time::sleep(PAUSE).await;
             let mut answers =
