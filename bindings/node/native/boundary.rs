@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use etcdkit_bridge::{BridgeError, CallId, Scope};
+use etcdkit_bridge::{BridgeError, CALLS_AT_ONCE_MAX, CallId, Scope};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use napi::bindgen_prelude::{BigInt, Function, JsValue, Unknown};
@@ -147,28 +147,22 @@ impl Gate {
         }
     }
 
-    /// Starts the calls that were submitted, on a thread of the runtime.
+    /// Starts the calls that were submitted: few of them here, many on a thread of the runtime, which is woken once.
     fn flush(&self) {
         let submitted = std::mem::take(&mut self.queue.lock().submitted);
-        if submitted.is_empty() {
-            return;
-        }
         let queue = self.queue.clone();
-        let tags: Vec<u32> = submitted.iter().map(|submission| submission.tag).collect();
-        let all = async move {
+        let is_few = submitted.len() <= CALLS_AT_ONCE_MAX;
+        let start_all = move || {
             for Submission { tag, begin } in submitted {
                 if let Err(refused) = begin() {
                     queue.lock().push(tag, Err(refused));
                 }
             }
-            Ok(())
         };
-        // The scope is none of the calls': each is started in its own.
-        if let Err(refused) = etcdkit_bridge::start(&Scope::new(), all, |_: Result<(), BridgeError>| {}) {
-            let mut queue = self.queue.lock();
-            for tag in tags {
-                queue.push(tag, Err(refused.clone()));
-            }
+        match etcdkit_bridge::enter() {
+            Ok(_entered) if !is_few => drop(tokio::spawn(async move { start_all() })),
+            // Where there is no runtime, each is refused with the reason.
+            _ => start_all(),
         }
     }
 

@@ -24,7 +24,7 @@ pub const CALLS_MAX: usize = HANDLES_MAX;
 
 /// Calls in flight with which another one begins on the thread of its caller. Among more of them requests leave together,
 /// which costs less.
-const CALLS_AT_ONCE_MAX: usize = 4;
+pub const CALLS_AT_ONCE_MAX: usize = 4;
 
 /// A call in flight, by number; see [`Handles`].
 pub type CallId = u64;

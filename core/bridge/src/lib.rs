@@ -14,7 +14,8 @@ mod stream;
 pub mod wire;
 
 pub use call::{
-    CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_or_complete, start_pending,
+    CALLS_AT_ONCE_MAX, CALLS_MAX, CallId, Completion, Pending, Scope, cancel, start, start_or_complete,
+    start_pending,
 };
 pub use echo::echo;
 pub use error::{BridgeError, Kind};
