@@ -9,7 +9,7 @@ use etcdkit_proto::{EtcdError, RawCodec};
 use futures::Stream;
 use http::uri::PathAndQuery;
 use prost::Message;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status, Streaming};
@@ -276,11 +276,10 @@ impl Core {
                 sleep(retry::backoff(attempt / endpoints - 1)).await;
             }
             let slot = self.balancer().pick(failed.as_ref());
-            let channel = match slot.channel().await {
+            let channel = match self.connected(&slot, deadline).await {
                 Ok(channel) => channel,
-                Err(cause) => {
+                Err(status) => {
                     slot.failed();
-                    let status = Status::unavailable(&*cause);
                     // Every endpoint has had its turn, and none can be reached: waiting on would only look like a hang.
                     if attempt + 1 >= endpoints && Instant::now() >= search_until {
                         return Err(Error::GRpcStatus(status));
@@ -331,19 +330,35 @@ impl Core {
         Err(retry::report(Verdict::Fail, progress.why()))
     }
 
-    /// A silent endpoint must not eat a read's whole time while another endpoint could answer.
+    /// A silent endpoint must not eat a call's whole time while another endpoint could answer.
+    fn share(&self, deadline: Option<Instant>) -> Option<Duration> {
+        let endpoints = self.balancer().len() as u32;
+        let left = deadline?.saturating_duration_since(Instant::now());
+        (endpoints > 1).then(|| (left / endpoints).max(ATTEMPT_MIN))
+    }
+
+    async fn connected(&self, slot: &Slot, deadline: Option<Instant>) -> Result<Channel, Status> {
+        let connecting = slot.channel();
+        let connected = match self.share(deadline) {
+            None => connecting.await,
+            Some(share) => timeout(share, connecting).await.unwrap_or_else(|_elapsed| {
+                Err(format!("{}: no connection within {share:?}", slot.name()).into())
+            }),
+        };
+        connected.map_err(|cause| Status::unavailable(&*cause))
+    }
+
+    /// A write that was sent can only be waited for.
     async fn bounded<T>(
         &self,
         class: Class,
         deadline: Option<Instant>,
         answer: impl Future<Output = Result<T, Status>>,
     ) -> Result<T, Status> {
-        let endpoints = self.balancer().len() as u32;
-        let (Class::Read, Some(deadline), 2..) = (class, deadline, endpoints) else {
+        let (Class::Read, Some(share)) = (class, self.share(deadline)) else {
             return answer.await;
         };
-        let share = (deadline.saturating_duration_since(Instant::now()) / endpoints).max(ATTEMPT_MIN);
-        match timeout_at(Instant::now() + share, answer).await {
+        match timeout(share, answer).await {
             Ok(result) => result,
             Err(_) => Err(Status::unavailable(format!("no answer within {share:?}"))),
         }

@@ -11,6 +11,7 @@ mod life;
 
 use std::cell::Cell;
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -110,15 +111,16 @@ pub struct Link {
 }
 
 impl Link {
-    /// Speaks HTTP/2 over a stream. Returns before the server has said anything.
+    /// Speaks HTTP/2 over a stream. Returns when the server has begun to speak too, for which it may let one wait: the
+    /// caller has to have a limit.
     ///
     /// # Errors
-    /// The stream takes nothing.
+    /// The stream broke, or what came is no HTTP/2.
     pub async fn over(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         target: &Uri,
         settings: &Settings,
-    ) -> Result<Self, h2::Error> {
+    ) -> io::Result<Self> {
         let (stream, heard) = life::heard(stream);
         let (requests, mut connection) = h2::client::Builder::new()
             .initial_window_size(settings.stream_window)
@@ -127,7 +129,9 @@ impl Link {
             .max_send_buffer_size(SEND_BUFFER_BYTES)
             .enable_push(false)
             .handshake(stream)
-            .await?;
+            .await
+            .map_err(life::broken)?;
+        life::greeted(&mut connection, &heard).await?;
         let open = Arc::new(());
         let pings = connection.ping_pong();
         let driver = Arc::new(life::Driver::of(connection));
@@ -407,6 +411,16 @@ mod tests {
         let error = calling.await.unwrap().unwrap_err();
         assert!(begun.elapsed() <= KEEP_ALIVE.interval * 2 + KEEP_ALIVE.patience, "{:?}", begun.elapsed());
         assert!(!never_sent(&*error) && !link.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_accepts_takes_no_request() {
+        let target = Uri::from_static("http://server:2379");
+        let (client, backlog) = tokio::io::duplex(PIPE_BYTES);
+        let mut connecting = tokio::spawn(async move { Link::over(client, &target, &SETTINGS).await });
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut connecting).await.is_err());
+        drop(backlog);
+        connecting.await.unwrap().unwrap_err();
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The life of a connection: it is read and written until it ends, and given up when a server that owes answers is silent.
 
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -27,6 +28,9 @@ pub struct KeepAlive {
     pub while_idle: bool,
 }
 
+/// Of [`Heard`]: nothing was read yet.
+const NEVER: u64 = u64::MAX;
+
 /// When something was last read.
 pub(super) struct Heard {
     since: Instant,
@@ -39,8 +43,10 @@ impl Heard {
         self.milliseconds.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    fn last(&self) -> Instant {
-        self.since + Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
+    /// None while nothing was.
+    fn last(&self) -> Option<Instant> {
+        let milliseconds = self.milliseconds.load(Ordering::Relaxed);
+        (milliseconds != NEVER).then(|| self.since + Duration::from_millis(milliseconds))
     }
 }
 
@@ -48,9 +54,35 @@ impl Heard {
 pub(super) fn heard(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin,
 ) -> (impl AsyncRead + AsyncWrite + Send + Unpin, Arc<Heard>) {
-    let heard = Arc::new(Heard { since: Instant::now(), milliseconds: AtomicU64::new(0) });
+    let heard = Arc::new(Heard { since: Instant::now(), milliseconds: AtomicU64::new(NEVER) });
     let noted = heard.clone();
     (InspectReader::new(stream, move |_: &[u8]| noted.now()), heard)
+}
+
+/// Waits for the first that the server says. It says so by itself (RFC 9113, 3.4), and only once it has accepted the
+/// connection: a request that went to one that nobody has accepted would be lost with it, and nobody could tell.
+pub(super) async fn greeted<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Http2<S, Bytes>,
+    heard: &Heard,
+) -> io::Result<()> {
+    std::future::poll_fn(|context| match connection.poll_unpin(context) {
+        Poll::Pending if heard.last().is_none() => Poll::Pending,
+        Poll::Pending => Poll::Ready(Ok(())),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(broken(error))),
+        Poll::Ready(Ok(())) => {
+            let what = "the server ended the connection before it said anything";
+            Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, what)))
+        }
+    })
+    .await
+}
+
+/// What the stream said, where it was the stream.
+pub(super) fn broken(error: h2::Error) -> io::Error {
+    match error.is_io() {
+        true => error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()),
+        false => io::Error::other(error),
+    }
 }
 
 /// A connection that is driven: read and written whenever something may have come, or is to go.
@@ -133,7 +165,7 @@ async fn silent(keep_alive: KeepAlive, mut pings: PingPong, heard: &Heard, open:
     let mut look_at = Instant::now() + keep_alive.interval;
     loop {
         sleep_until(look_at).await;
-        let quiet_until = heard.last() + keep_alive.interval;
+        let quiet_until = heard.last().unwrap_or(heard.since) + keep_alive.interval;
         look_at = Instant::now() + keep_alive.interval;
         if quiet_until > Instant::now() {
             look_at = quiet_until;

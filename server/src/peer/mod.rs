@@ -13,6 +13,7 @@ use futures::future::join_all;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -49,11 +50,12 @@ pub(crate) struct PeerService {
 }
 
 impl PeerService {
-    /// Answers one request of whoever is at `address`.
+    /// Answers one request of whoever is at `address`. A stream of answers ends when `parted`.
     pub(crate) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         address: Option<SocketAddr>,
+        parted: CancellationToken,
     ) -> Response<Body> {
         let Some(call) = call_of(request.uri().path()) else {
             tracing::warn!(
@@ -74,8 +76,8 @@ impl PeerService {
         }
         let this = &self;
         match call {
-            Call::Append => streaming(request, |requests| this.raft.receive_appends(requests)),
-            Call::Snapshot => streaming(request, |pieces| this.raft.receive_snapshot(pieces)),
+            Call::Append => streaming(request, parted, |requests| this.raft.receive_appends(requests)),
+            Call::Snapshot => streaming(request, parted, |pieces| this.raft.receive_snapshot(pieces)),
             Call::Propose => unary(request, |message| this.propose(message)).await,
             Call::ReadIndex => unary(request, |message| this.read_index(message)).await,
             Call::Lease => unary(request, |message| this.lease(message)).await,

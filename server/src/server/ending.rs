@@ -13,8 +13,7 @@ use crate::raft::RaftNode;
 /// How long calls in progress may take to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long connections of other members may take to close. They are cut, so that it takes no longer than a task needs to
-/// notice.
+/// How long connections of other members may take to close. Each is cut before.
 const PART_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is to be ended.

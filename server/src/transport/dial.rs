@@ -71,11 +71,10 @@ impl Dial {
     async fn open(self) -> io::Result<Link> {
         let stream = TcpStream::connect(&*self.address).await?;
         stream.set_nodelay(true)?;
-        let link = match self.secret {
+        match self.secret {
             None => Link::over(stream, &self.target, &SETTINGS).await,
             Some(secret) => Link::over(secret.agree(stream).await?, &self.target, &SETTINGS).await,
-        };
-        link.map_err(io::Error::other)
+        }
     }
 }
 

@@ -132,9 +132,11 @@ async fn write(driver: Arc<Driver>, client: String, writer: u64, ended: Arc<Atom
             ("key".to_owned(), key(writer)),
             ("value".to_owned(), value),
         ];
+        let begun = Instant::now();
         let answer = driver.call("put", fields).await?.next(PATIENCE).await.context("a put")?;
         if answer.verb != "ok" {
-            eprintln!("a put failed: {answer} {}", answer.text("msg").unwrap_or_default());
+            let why = answer.text("msg").unwrap_or_default();
+            eprintln!("a put failed after {:.1?}: {answer} {why}", begun.elapsed());
         }
         written.push(answer.verb == "ok");
         tokio::time::sleep(PAUSE).await;
