@@ -36,7 +36,7 @@ use crate::wal::WalError;
 
 use background::{corruption, spawn_background, spawn_for_peers, spawn_invited, spawn_membership};
 use edge::{assemble, keep_leases, propose_within_limits};
-use ending::{Ending, stop_in_order};
+use ending::{Ending, ForPeers, stop_in_order};
 use member::{MemberParts, open_member};
 
 /// Threads of a runtime that a blocking start makes. One answers requests while the other may be held up by
@@ -403,9 +403,8 @@ async fn start(config: Config, outside: Outside) -> Result<Server, StartError> {
     spawn_background(&tasks, &config, &member, &proposer, &stopping);
     tasks.spawn(api.leaderless.clone().run(member.raft.clone(), config.election_timeout, stopping.clone()));
     // Consensus goes on until the last call has ended.
-    let parted = CancellationToken::new();
-    let peer_tasks = TaskTracker::new();
-    spawn_for_peers(&peer_tasks, peer_listeners, peer_tls.as_ref(), &member, &proposer, &keeper, &parted);
+    let for_peers = ForPeers::default();
+    spawn_for_peers(&for_peers, peer_listeners, peer_tls.as_ref(), &member, &proposer, &keeper);
     let attributes = MemberAttributes {
         member_id: identity.member_id,
         name: config.name.clone(),
@@ -429,7 +428,7 @@ async fn start(config: Config, outside: Outside) -> Result<Server, StartError> {
     }
     let site = Site { gateway, limits, role: Role::All };
     tasks.spawn(listener::serve_in_process(backlog, site, stopping.clone()));
-    let ending = Ending { tasks, peer_tasks, parted, patience: config.election_timeout };
+    let ending = Ending { tasks, for_peers, patience: config.election_timeout };
     tokio::spawn(stop_in_order(member, proposer, ending, stopping.clone(), stopped_sender));
     Ok(Server {
         endpoints,

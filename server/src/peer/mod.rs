@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -47,6 +48,8 @@ pub(crate) struct PeerService {
     pub(crate) keeper: LeaseKeeper,
     pub(crate) cluster: Arc<ClusterState>,
     pub(crate) store: Store,
+    /// Counts the calls that are being answered.
+    pub(crate) under_way: TaskTracker,
 }
 
 impl PeerService {
@@ -75,6 +78,7 @@ impl PeerService {
             return refuse(status);
         }
         let this = &self;
+        let _under_way = self.under_way.token();
         match call {
             Call::Append => streaming(request, parted, |requests| this.raft.receive_appends(requests)),
             Call::Snapshot => streaming(request, parted, |pieces| this.raft.receive_snapshot(pieces)),

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ending::ForPeers;
 use super::member::MemberParts;
 use crate::accept::Bound;
 use crate::auth::AuthStore;
@@ -30,16 +31,16 @@ const MEASURE_INTERVAL: Duration = Duration::from_millis(500);
 /// How often tokens are looked through. One whose time is up is refused when it is used; this gives its memory back.
 const TOKEN_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Answers the other members, until `parted`.
+/// Answers the other members, until they are parted from.
 pub(super) fn spawn_for_peers(
-    tasks: &TaskTracker,
+    for_peers: &ForPeers,
     listeners: Vec<Bound>,
     tls: Option<&Arc<Incoming>>,
     member: &MemberParts,
     proposer: &Proposer,
     keeper: &LeaseKeeper,
-    parted: &CancellationToken,
 ) {
+    let ForPeers { tasks, calls, parted } = for_peers;
     let service = Arc::new(PeerService {
         identity: member.identity,
         raft: member.raft.clone(),
@@ -47,6 +48,7 @@ pub(super) fn spawn_for_peers(
         keeper: keeper.clone(),
         cluster: Arc::clone(&member.cluster),
         store: member.store.clone(),
+        under_way: calls.clone(),
     });
     for listener in listeners {
         tracing::info!(address = listener.url.to_string(), "serving peer traffic");

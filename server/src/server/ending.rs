@@ -16,12 +16,21 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long connections of other members may take to close. Each is cut before.
 const PART_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What is done for the other members.
+#[derive(Debug, Default)]
+pub(super) struct ForPeers {
+    /// The peer port.
+    pub(super) tasks: TaskTracker,
+    /// Their calls that are being answered.
+    pub(super) calls: TaskTracker,
+    /// Ends the peer port.
+    pub(super) parted: CancellationToken,
+}
+
 /// What is to be ended.
 pub(super) struct Ending {
     pub(super) tasks: TaskTracker,
-    pub(super) peer_tasks: TaskTracker,
-    /// Ends the peer port.
-    pub(super) parted: CancellationToken,
+    pub(super) for_peers: ForPeers,
     /// The longest that another leader is waited for.
     pub(super) patience: Duration,
 }
@@ -37,14 +46,18 @@ pub(super) async fn stop_in_order(
 ) {
     stopping.cancelled().await;
     hand_over(&member.raft, member.identity.member_id, ending.patience).await;
+    let ForPeers { tasks: peer_tasks, calls: peer_calls, parted } = ending.for_peers;
     ending.tasks.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, ending.tasks.wait()).await.is_err() {
+    peer_calls.close();
+    // What others have put into the log here ends too, which takes that the next leader still reaches this member.
+    let ended = async { tokio::join!(ending.tasks.wait(), peer_calls.wait()) };
+    if tokio::time::timeout(DRAIN_TIMEOUT, ended).await.is_err() {
         tracing::warn!("some calls did not end in time and are cut off");
     }
     proposer.stop();
-    ending.parted.cancel();
-    ending.peer_tasks.close();
-    if tokio::time::timeout(PART_TIMEOUT, ending.peer_tasks.wait()).await.is_err() {
+    parted.cancel();
+    peer_tasks.close();
+    if tokio::time::timeout(PART_TIMEOUT, peer_tasks.wait()).await.is_err() {
         tracing::warn!("some calls of other members did not end in time and are cut off");
     }
     // Named one by one: what is left in `member` would live until after the end is told, and with it the files.
