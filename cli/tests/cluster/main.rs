@@ -71,6 +71,31 @@ async fn a_leader_that_is_told_to_stop_hands_over() {
     nodes.wait_for_exit(leader).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_have_put_into_the_log_of_a_leader_that_stops_is_answered() {
+    const WRITERS: usize = 64;
+    let mut nodes = Nodes::found(3);
+    for _ in 0..4 {
+        let leader = nodes.wait_for_leader().await;
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let (client, ended) = (nodes.client((leader + 1 + writer % 2) % 3).await, ended.clone());
+            writers.spawn(async move {
+                while !ended.load(Ordering::SeqCst) {
+                    client.put(format!("key-{writer}"), "1", None).await.expect("no call fails");
+                }
+            });
+        }
+        nodes.terminate(leader);
+        nodes.wait_for_exit(leader).await;
+        ended.store(true, Ordering::SeqCst);
+        writers.join_all().await;
+        nodes.start(leader);
+        nodes.wait_for_equal_hashes(&[0, 1, 2]).await;
+    }
+}
+
 #[tokio::test]
 async fn the_first_election_needs_no_second_one() {
     let nodes = Nodes::found(3);
