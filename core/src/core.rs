@@ -17,6 +17,7 @@ use tonic_prost::ProstCodec;
 
 use crate::answers::Answers;
 use crate::balancer::Balancer;
+use crate::beat::Beat;
 use crate::channel::Channel;
 use crate::endpoint::Slot;
 use crate::error::{Error, Result};
@@ -54,6 +55,7 @@ struct Shared {
     tokens: TokenStore,
     watches: Arc<WatchHub>,
     keep_alives: KeepAliveHub,
+    beat: Beat,
 }
 
 /// Where a call stands, kept outside the attempts so that a deadline that cuts them off can still tell.
@@ -88,7 +90,8 @@ impl Core {
         }
         let limits = Limits { send: options.send_bytes_max, receive: options.receive_bytes_max };
         let (watches, keep_alives) = (Arc::default(), KeepAliveHub::default());
-        let shared = Arc::new(Shared { balancer, options, tokens, watches, keep_alives });
+        let shared =
+            Arc::new(Shared { balancer, options, tokens, watches, keep_alives, beat: Beat::default() });
         Ok(Self { shared, timeout, namespace: None, limits })
     }
 
@@ -248,7 +251,10 @@ impl Core {
         let attempts = self.attempts(method, &send, deadline, &mut progress);
         let outcome = match deadline {
             None => Ok(attempts.await),
-            Some(deadline) => timeout_at(deadline, attempts).await,
+            Some(deadline) => {
+                self.shared.beat.call();
+                timeout_at(deadline, attempts).await
+            }
         };
         match outcome {
             Ok(result) => result,

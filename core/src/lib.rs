@@ -8,6 +8,7 @@
 mod answers;
 mod auth;
 mod balancer;
+mod beat;
 pub mod channel;
 mod client;
 mod cluster;

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use h2::SendStream;
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Response, Uri, header, request};
 use http_body_util::BodyExt;
@@ -31,8 +31,8 @@ use tower::{BoxError, Service};
 
 use answer::Answer;
 pub use kept::Kept;
-use life::Drive;
 pub use life::KeepAlive;
+use life::{Drive, Driving};
 
 /// Longest head or trailer of a response: a message of an error is in it.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -154,18 +154,10 @@ impl Link {
         self.address(&mut head)?;
         let begun = Begun::of(&mut body)?;
         std::future::poll_fn(|context| self.requests.poll_ready(context)).await.map_err(Unsent)?;
-        let is_head_only = begun.is_whole && begun.frames.is_empty();
-        let head = Request::from_parts(head, ());
-        let (response, mut stream) = self.requests.send_request(head, is_head_only).map_err(Unsent)?;
-        let mut sending = None;
-        if !begun.is_whole {
-            sending = Some(AbortOnDropHandle::new(tokio::spawn(go_on(stream, begun.frames, body))));
-        } else if let Some(message) = begun.frames.into_iter().next() {
-            stream.send_data(message, true)?;
-        }
-        if is_at_once() {
-            self.driver.drive();
-        }
+        let (response, sending) = {
+            let _driving = is_at_once().then(|| Driving::by_this_thread(&*self.driver));
+            hand_over(&mut self.requests, Request::from_parts(head, ()), begun, body)?
+        };
         let response = response.await?;
         Ok(response.map(|received| Body::new(Answer::new(received, self.open, sending))))
     }
@@ -198,6 +190,25 @@ impl Service<Request<Body>> for Link {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         Box::pin(self.clone().send(request))
     }
+}
+
+/// Gives the connection the head and what there is of the body; the answer to come, and what sends the rest.
+fn hand_over(
+    requests: &mut SendRequest<Bytes>,
+    head: Request<()>,
+    begun: Begun,
+    body: Body,
+) -> Result<(ResponseFuture, Option<AbortOnDropHandle<()>>), BoxError> {
+    let is_head_only = begun.is_whole && begun.frames.is_empty();
+    let (response, mut stream) = requests.send_request(head, is_head_only).map_err(Unsent)?;
+    if !begun.is_whole {
+        let sending = tokio::spawn(go_on(stream, begun.frames, body));
+        return Ok((response, Some(AbortOnDropHandle::new(sending))));
+    }
+    if let Some(message) = begun.frames.into_iter().next() {
+        stream.send_data(message, true)?;
+    }
+    Ok((response, None))
 }
 
 /// As much of a request's body as there is without waiting.

@@ -1,15 +1,18 @@
 //! The life of a connection: it is read and written until it ends, and given up when a server that owes answers is silent.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::pin;
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{Either, select};
+use futures::task::AtomicWaker;
 use h2::client::Connection as Http2;
 use h2::{Ping, PingPong};
 use parking_lot::Mutex;
@@ -87,55 +90,102 @@ pub(super) fn broken(error: h2::Error) -> io::Error {
 
 /// A connection that is driven: read and written whenever something may have come, or is to go.
 pub(super) struct Driver<S> {
-    driven: Mutex<Driven<S>>,
+    /// None once it has ended.
+    connection: Mutex<Option<Http2<S, Bytes>>>,
+    bell: Arc<Bell>,
 }
 
-struct Driven<S> {
-    /// None once it has ended.
-    connection: Option<Http2<S, Bytes>>,
-    /// Of the task that drives it.
-    waker: Option<Waker>,
+/// What the connection rings when there is something to do.
+#[derive(Default)]
+pub(super) struct Bell {
+    /// The task that drives it.
+    task: AtomicWaker,
+}
+
+thread_local! {
+    /// The bell that this thread answers itself, and whether it has rung.
+    static ANSWERED: Cell<(*const Bell, bool)> = const { Cell::new((ptr::null(), false)) };
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let bell = Arc::as_ptr(self);
+        match ANSWERED.get() {
+            (answered, _) if answered == bell => ANSWERED.set((bell, true)),
+            _ => self.task.wake(),
+        }
+    }
 }
 
 /// Whoever has handed something to a connection may send it off, instead of waiting until a thread is awake for the
 /// connection's task.
 pub(super) trait Drive: Send + Sync {
-    /// Sends what there is to send, unless another thread is about it.
-    fn drive(&self);
+    fn bell(&self) -> &Arc<Bell>;
+
+    /// Reads and writes what there is. False when another thread is about it, which may have been there already.
+    fn drive(&self) -> bool;
+}
+
+/// While this lives, its thread looks after a connection itself, and drives it at the end: nobody is woken for that.
+pub(super) struct Driving<'a> {
+    driver: &'a dyn Drive,
+    before: (*const Bell, bool),
+}
+
+impl<'a> Driving<'a> {
+    pub(super) fn by_this_thread(driver: &'a dyn Drive) -> Self {
+        let before = ANSWERED.replace((Arc::as_ptr(driver.bell()), false));
+        Driving { driver, before }
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        let (_, has_rung) = ANSWERED.replace(self.before);
+        if !self.driver.drive() && has_rung {
+            self.driver.bell().task.wake();
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn of(connection: Http2<S, Bytes>) -> Self {
-        Driver { driven: Mutex::new(Driven { connection: Some(connection), waker: None }) }
+        Driver { connection: Mutex::new(Some(connection)), bell: Arc::default() }
     }
 
     fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut driven = self.driven.lock();
-        driven.waker = Some(context.waker().clone());
-        driven.poll(context)
+        self.bell.task.register(context.waker());
+        self.poll(&mut self.connection.lock())
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Drive for Driver<S> {
-    fn drive(&self) {
-        let Some(mut driven) = self.driven.try_lock() else { return };
-        // Whatever comes next is for the task, which is told of the end too.
-        let Some(waker) = driven.waker.clone() else { return };
-        if driven.poll(&mut Context::from_waker(&waker)).is_ready() {
-            waker.wake();
-        }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Driven<S> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(connection) = &mut self.connection else { return Poll::Ready(()) };
-        let ended = ready!(connection.poll_unpin(context));
-        self.connection = None;
+    fn poll(&self, connection: &mut Option<Http2<S, Bytes>>) -> Poll<()> {
+        let Some(driven) = connection else { return Poll::Ready(()) };
+        let waker = Waker::from(Arc::clone(&self.bell));
+        let ended = ready!(driven.poll_unpin(&mut Context::from_waker(&waker)));
+        *connection = None;
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection broke");
         }
         Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Drive for Driver<S> {
+    fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
+    fn drive(&self) -> bool {
+        let Some(mut connection) = self.connection.try_lock() else { return false };
+        // The task is told of the end too.
+        if self.poll(&mut connection).is_ready() {
+            self.bell.task.wake();
+        }
+        true
     }
 }
 
@@ -156,7 +206,7 @@ pub(super) async fn live<S: AsyncRead + AsyncWrite + Unpin>(
     let end = std::future::poll_fn(|context| driver.poll_end(context));
     if let Either::Right(_) = select(end, pin!(silence)).await {
         tracing::debug!("a connection is given up: a ping was not answered");
-        driver.driven.lock().connection = None;
+        *driver.connection.lock() = None;
     }
 }
 
@@ -183,4 +233,65 @@ async fn silent(keep_alive: KeepAlive, mut pings: PingPong, heard: &Heard, open:
 /// Besides the calls, only the link itself holds it.
 fn has_calls(open: &Weak<()>) -> bool {
     open.strong_count() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::AtomicUsize;
+
+    use futures::task::ArcWake;
+
+    use super::*;
+
+    const PIPE_BYTES: usize = 64 << 10;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl ArcWake for Woken {
+        fn wake_by_ref(woken: &Arc<Self>) {
+            woken.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_drives_a_connection_wakes_its_task_only_when_it_cannot() {
+        let (client, server) = tokio::io::duplex(PIPE_BYTES);
+        let (handshake, server) = tokio::join!(h2::client::handshake(client), h2::server::handshake(server));
+        let ((mut requests, connection), mut server) = (handshake.unwrap(), server.unwrap());
+        let (driver, woken) = (Driver::of(connection), Arc::new(Woken::default()));
+        let waker = futures::task::waker(Arc::clone(&woken));
+        let look = || driver.poll_end(&mut Context::from_waker(&waker)).is_pending();
+        let mut request = || requests.send_request(http::Request::new(()), true).unwrap().0;
+        let count = || woken.0.load(Ordering::Relaxed);
+        // The two settle how they speak.
+        for _ in 0..3 {
+            assert!(look());
+            assert!(server.accept().now_or_never().is_none());
+        }
+
+        let before = count();
+        let _plain = request();
+        assert_eq!(count(), before + 1, "without anybody to drive it the task is woken");
+        assert!(look() && server.accept().now_or_never().is_some());
+
+        let before = count();
+        let driving = Driving::by_this_thread(&driver);
+        let _driven = request();
+        drop(driving);
+        assert_eq!(count(), before);
+        assert!(server.accept().now_or_never().is_some());
+
+        assert!(look());
+        let before = count();
+        let driving = Driving::by_this_thread(&driver);
+        let held = driver.connection.lock();
+        let _held_up = request();
+        drop(driving);
+        assert_eq!(count(), before + 1, "another thread may have been past it");
+        drop(held);
+        assert!(look() && server.accept().now_or_never().is_some());
+    }
 }

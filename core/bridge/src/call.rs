@@ -5,16 +5,14 @@
 //! may do is hand the result over; user code runs elsewhere.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::begun::begin;
 use crate::error::BridgeError;
 use crate::handle::{HANDLES_MAX, Handles};
 use crate::runtime::{ForkGuard, process, process_if_used};
@@ -131,38 +129,32 @@ where
         Ok(accepted) => accepted,
         Err(error) => return Err((error, completion)),
     };
-    let mut call = Box::pin(AssertUnwindSafe(call).catch_unwind());
-    let few = process.calls.len() <= CALLS_AT_ONCE_MAX;
-    let begun = if few { begin(&process.runtime, call.as_mut()) } else { None };
     let closed = scope.closed.clone();
     let once =
         Once { id, calls: &process.calls, completion: Some(completion), result: std::marker::PhantomData };
-    process.runtime.spawn(async move {
+    let task = async move {
         let once = once;
-        let result = match begun {
-            // A result that is there is told, whatever has come since: it may hold an object of the caller's.
-            Some(result) => result,
-            None => tokio::select! {
-                biased;
-                () = closed.cancelled() => return once.complete(Err(BridgeError::closed())),
-                () = cancel.cancelled() => return once.complete(Err(BridgeError::cancelled())),
-                result = call => result,
-            },
+        let call = AssertUnwindSafe(call).catch_unwind();
+        let result = tokio::select! {
+            biased;
+            () = closed.cancelled() => Err(BridgeError::closed()),
+            () = cancel.cancelled() => Err(BridgeError::cancelled()),
+            result = call => result.unwrap_or_else(|panic| Err(panicked(&*panic))),
         };
-        once.complete(result.unwrap_or_else(|panic| Err(panicked(&*panic))));
-    });
-    Ok(id)
-}
-
-/// Lets a call begin on the thread of its caller, from where its request leaves without waiting for a thread of the
-/// runtime. Its result, if it has one already; nobody is told of it here.
-fn begin<F: Future>(runtime: &Runtime, call: Pin<&mut F>) -> Option<F::Output> {
-    let _entered = runtime.enter();
-    let mut nobody = Context::from_waker(Waker::noop());
-    match etcdkit_link::at_once(|| call.poll(&mut nobody)) {
-        Poll::Ready(result) => Some(result),
-        Poll::Pending => None,
+        // A result that is there at once is told by a thread of the runtime too.
+        if etcdkit_link::is_at_once() {
+            tokio::task::yield_now().await;
+        }
+        once.complete(result);
+    };
+    // Boxed, because the machinery around a call is large and would be there once more for each kind of call.
+    let task = task.boxed();
+    if process.calls.len() <= CALLS_AT_ONCE_MAX {
+        begin(&process.runtime, task);
+    } else {
+        process.runtime.spawn(task);
     }
+    Ok(id)
 }
 
 /// Cancels a call of this process: its request is withdrawn from the server, and it completes with

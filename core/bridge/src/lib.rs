@@ -4,6 +4,7 @@
 //! A binding converts arguments, [`call::start`]s a future of the client, and gives a [`Completion`] that hands the
 //! result over to its own threads or event loop. It keeps no logic of its own.
 
+mod begun;
 mod call;
 mod echo;
 mod error;
